@@ -1,0 +1,177 @@
+"""Scores from a model in this process."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..errors import CheckpointError
+from ..hub import locate
+from ..jina_bert.batching import batches
+from ..jina_bert.config import read_config
+from ..jina_bert.scorer import JinaBertScorer
+from ..jina_bert.tokenizer import Pair
+from ..settings import Settings
+from ..types import Request, Scores
+from .base import Backend
+
+T = TypeVar("T")
+
+SLICE = 4096
+"""Inputs that are tokenized before any is computed: enough to sort by length, few to hold."""
+
+BATCH_TOKENS = {"cpu": 8192}
+"""Default tokens of a forward pass by device; more do not make a CPU faster."""
+
+BATCH_TOKENS_ELSEWHERE = 65_536
+
+
+def create(settings: Settings) -> "LocalBackend":
+    """Make the backend; the model loads on first use."""
+    return LocalBackend(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of the model, and whose it is.
+
+    Attributes:
+        request: Which request.
+        document: Which document of the request.
+        pair: The tokens.
+        first: False for the second and later windows of a document.
+    """
+
+    request: int
+    document: int
+    pair: Pair
+    first: bool
+
+
+class LocalBackend(Backend):
+    """Runs the model in one worker thread, whoever calls.
+
+    The thread owns the model: calls from many threads share its cores instead of fighting for
+    them, their batches take turns, and memory stays that of one batch. It also makes forked
+    children work: OpenMP's own threads do not survive a fork, and a thread that used them before
+    would wait for them forever; a new thread starts new ones.
+    """
+
+    name: ClassVar[str] = "local"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scorer: JinaBertScorer | None = None
+        self._worker = _new_worker()
+
+    def score(self, query: str, documents: Sequence[str]) -> Scores:
+        """Score each text; see `Backend.score`."""
+        return self.score_many([(query, documents)])[0]
+
+    def score_many(self, requests: Sequence[Request]) -> list[Scores]:
+        """Score several requests, in batches that run across them."""
+        scorer = self._loaded()
+        budget = self._settings.batch_tokens or BATCH_TOKENS.get(
+            scorer.device.type, BATCH_TOKENS_ELSEWHERE
+        )
+        values = [[0.0] * len(documents) for _, documents in requests]
+        tokens = [0] * len(requests)
+        inputs = _inputs(scorer, requests)
+        total = sum(map(len, values))
+        with tqdm(total=total, unit="doc", disable=not self._settings.show_progress) as bar:
+            while some := list(islice(inputs, SLICE)):
+                for batch in batches([len(item.pair.ids) for item in some], budget):
+                    chosen = [some[i] for i in batch]
+                    scores = self._run(scorer.logits, [item.pair for item in chosen])
+                    _collect(chosen, scores, values, tokens)
+                    bar.update(sum(item.first for item in chosen))
+        return [
+            Scores(values=scores, total_tokens=count)
+            for scores, count in zip(values, tokens, strict=True)
+        ]
+
+    async def ascore_many(self, requests: Sequence[Request]) -> list[Scores]:
+        """Score several requests in a thread, in batches that run across them."""
+        return await asyncio.to_thread(self.score_many, requests)
+
+    def load(self) -> None:
+        """Load the model, if it is not."""
+        self._loaded()
+
+    def close(self) -> None:
+        """Free the model once what is under way has finished."""
+        self._worker.shutdown(wait=False)
+        self._scorer = None
+
+    def after_fork(self) -> None:
+        """Start a worker of the child's own; weights on the CPU stay shared with the parent."""
+        self._worker = _new_worker()
+        if self._scorer is not None and self._scorer.device.type != "cpu":
+            self._scorer = None
+
+    def _loaded(self) -> JinaBertScorer:
+        scorer = self._scorer
+        return scorer if scorer is not None else self._run(self._load)
+
+    def _load(self) -> JinaBertScorer:
+        # Runs in the worker, one call at a time: whoever waited finds the model loaded.
+        if self._scorer is None:
+            source = locate(self._settings)
+            values = read_config(source.file("config.json"))
+            self._scorer = JinaBertScorer(source, values, self._settings)
+        return self._scorer
+
+    def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run in the worker, with as many threads as the caller's torch would use."""
+        threads = torch.get_num_threads()
+        try:
+            future = self._worker.submit(_with_threads, threads, work, *arguments)
+        except RuntimeError as error:
+            msg = "the model was closed while it was in use"
+            raise RuntimeError(msg) from error
+        return future.result()
+
+
+def _new_worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina-rerank")
+
+
+def _with_threads(threads: int, work: Callable[..., T], *arguments: object) -> T:
+    # torch.set_num_threads reaches only threads that have not computed yet.
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return work(*arguments)
+
+
+def _inputs(scorer: JinaBertScorer, requests: Sequence[Request]) -> Iterator[Input]:
+    """Tokenize lazily: each query once, its documents some at a time."""
+    for r, (query, documents) in enumerate(requests):
+        (query_ids,) = scorer.tokenizer.encode([query])
+        for start in range(0, len(documents), SLICE):
+            encoded = scorer.tokenizer.encode(documents[start : start + SLICE])
+            for d, document_ids in enumerate(encoded, start):
+                for w, pair in enumerate(scorer.fit.pairs(query_ids, document_ids)):
+                    yield Input(r, d, pair, first=w == 0)
+
+
+def _collect(
+    inputs: list[Input], logits: Tensor, values: list[list[float]], tokens: list[int]
+) -> None:
+    """Turn logits into scores, the best window's for each document."""
+    # In float32, as the reference does, whatever the model computes in.
+    for item, score in zip(inputs, torch.sigmoid(logits.float()).tolist(), strict=True):
+        if score != score:  # noqa: PLR0124 - NaN
+            msg = (
+                f"the model scored document {item.document} NaN: its weights are damaged, or "
+                f"overflow in this dtype (float32 does not)"
+            )
+            raise CheckpointError(msg)
+        best = values[item.request]
+        best[item.document] = max(best[item.document], score)
+        tokens[item.request] += len(item.pair.ids)

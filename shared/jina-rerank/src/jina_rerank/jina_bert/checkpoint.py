@@ -1,0 +1,173 @@
+"""The published tensor names and ours: a table, and strict loading and saving by it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import CheckpointError
+from .config import JinaBertConfig
+from .model import JinaBert
+
+IGNORED = (".position_ids", ".token_type_ids", ".alibi")
+"""Buffers that some checkpoints carry and that the model computes."""
+
+AROUND = {
+    "embeddings.word_embeddings": "words",
+    "embeddings.token_type_embeddings": "types",
+    "embeddings.LayerNorm": "norm",
+    "pooler.dense": "pooler",
+    "classifier": "classifier",
+}
+"""Published module name to ours, outside the layers."""
+
+INSIDE = {
+    "attention.self.query": "qkv",
+    "attention.self.key": "qkv",
+    "attention.self.value": "qkv",
+    "attention.output.dense": "attended",
+    "attention.output.LayerNorm": "attention_norm",
+    "mlp.gated_layers": "gated",
+    "mlp.wo": "output",
+    "mlp.layernorm": "output_norm",
+}
+"""The same inside a layer; what shares one of our names is stacked in this order."""
+
+SHOWN = 8
+"""How many tensors a message lists."""
+
+
+def published_names(model: JinaBert) -> dict[str, list[str]]:
+    """Map each of our parameter names to the published ones whose rows it stacks.
+
+    Names are without the prefix ``bert.``, which checkpoints may have or not.
+    """
+    modules = [(ours, [theirs]) for theirs, ours in AROUND.items()]
+    for i in range(len(model.layers)):
+        for ours in dict.fromkeys(INSIDE.values()):
+            theirs = [f"encoder.layer.{i}.{name}" for name, own in INSIDE.items() if own == ours]
+            modules.append((f"layers.{i}.{ours}", theirs))
+    return {
+        f"{ours}.{kind}": [f"{name}.{kind}" for name in theirs]
+        for ours, theirs in modules
+        for kind, _ in model.get_submodule(ours).named_parameters()
+    }
+
+
+def load(
+    path: Path, config: JinaBertConfig, *, dtype: torch.dtype, device: torch.device
+) -> JinaBert:
+    """Load the weights of a safetensors file, whatever dtype they are stored in.
+
+    Args:
+        path: The file.
+        config: The shapes to expect.
+        dtype: What to compute in.
+        device: Where to.
+
+    Returns:
+        The model, in evaluation mode.
+
+    Raises:
+        CheckpointError: The file is damaged, a tensor is missing, unexpected or misshapen, or
+            holds NaN or infinity. All of them are listed.
+    """
+    with torch.device("meta"):
+        model = JinaBert(config)
+    names = published_names(model)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            stored = _stored_names(file.keys(), str(path))
+            _check_shapes(
+                model, names, lambda name: file.get_slice(stored[name]).get_shape(), stored
+            )
+            tensors = {name: file.get_tensor(stored[name]) for name in stored}
+    except SafetensorError as error:
+        msg = f"{str(path)!r} is not a whole safetensors file: {error}; download it again"
+        raise CheckpointError(msg) from error
+    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+    _refuse(str(path), {"not finite": broken})
+    state = {
+        ours: torch.cat([tensors[name] for name in theirs]).to(device=device, dtype=dtype)
+        for ours, theirs in names.items()
+    }
+    model.load_state_dict(state, assign=True)
+    return model.eval().requires_grad_(requires_grad=False)
+
+
+def save(model: JinaBert, config: JinaBertConfig, directory: Path) -> None:
+    """Write a model as a checkpoint with the published names: config.json and model.safetensors.
+
+    The tokenizer is not part of the model: put the tokenizer.json beside them.
+    """
+    state = model.state_dict()
+    tensors = {
+        theirs if theirs.startswith("classifier") else f"bert.{theirs}": part.contiguous()
+        for ours, stacked in published_names(model).items()
+        for theirs, part in zip(stacked, state[ours].chunk(len(stacked)), strict=True)
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    described = {
+        "architectures": ["JinaBertForSequenceClassification"],
+        "model_type": "bert",
+        "position_embedding_type": "alibi",
+        "num_labels": 1,
+        **asdict(config),
+    }
+    text = json.dumps(described, indent=2) + "\n"
+    (directory / "config.json").write_text(text, encoding="utf-8")
+
+
+def _stored_names(keys: Iterable[str], path: str) -> dict[str, str]:
+    """Map names without the prefix to the names in the file, leaving the ignored buffers out."""
+    kept = [key for key in keys if not key.endswith(IGNORED)]
+    stored = {key.removeprefix("bert."): key for key in kept}
+    doubled = [key for key in kept if stored[key.removeprefix("bert.")] != key]
+    _refuse(path, {"there with and without 'bert.'": doubled})
+    return stored
+
+
+def _check_shapes(
+    model: JinaBert,
+    names: dict[str, list[str]],
+    shape_of: Callable[[str], list[int]],
+    stored: dict[str, str],
+) -> None:
+    expected = dict(_published_shapes(model, names))
+    misshapen = [
+        f"{name} is {shape_of(name)}, not {shape}"
+        for name, shape in expected.items()
+        if name in stored and shape_of(name) != shape
+    ]
+    complaints = {
+        "missing": [name for name in expected if name not in stored],
+        "unexpected": [name for name in stored if name not in expected],
+        "misshapen": misshapen,
+    }
+    _refuse("the checkpoint", complaints)
+
+
+def _published_shapes(
+    model: JinaBert, names: dict[str, list[str]]
+) -> Iterator[tuple[str, list[int]]]:
+    for ours, theirs in names.items():
+        rows, *columns = model.get_parameter(ours).shape
+        for name in theirs:
+            yield name, [rows // len(theirs), *columns]
+
+
+def _refuse(where: str, complaints: dict[str, list[str]]) -> None:
+    """Raise if there is any complaint."""
+    parts = [
+        f"{len(names)} {kind} ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
+        for kind, names in complaints.items()
+        if names
+    ]
+    if parts:
+        msg = f"{where} does not fit its config.json: {'; '.join(parts)}"
+        raise CheckpointError(msg)

@@ -1,0 +1,452 @@
+"""`Reranker`: check the arguments, ask the backend, sort, cut."""
+
+import importlib
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
+
+from .backends.base import Backend
+from .errors import JinaRerankError, MissingDependencyError
+from .jobs import Cut, Job
+from .models import find
+from .settings import Settings
+from .types import D, Ranking, Scores
+
+logger = logging.getLogger("jina_rerank")
+
+
+class Reranker:
+    """Sorts documents by their relevance to a query.
+
+    The model loads on first use, or with `load`. One instance serves many threads and event
+    loops, and works in forked children. Every keyword is checked here; nothing is loaded,
+    connected or read from the environment before it is needed.
+
+    Args:
+        model: A name of the model table (`turbo`, `tiny`, `base`, `nano`, ...), a directory, a
+            Hugging Face id, or any name that the chosen service knows.
+        backend: `"local"`, `"api"`, `"sagemaker"`, or a `Backend` instance, which stays the
+            caller's to close. None chooses: `sagemaker` if `endpoint_name` is given, `api` if
+            `api_key` or `base_url` is given or the model exists only there, else `local`.
+        top_n: How many documents `rank` keeps; None keeps all.
+        score_threshold: `rank` keeps scores of at least this; applied before `top_n`.
+        max_length: The longest input in tokens, special tokens included; None is the context of
+            the model (8,192 for v1), more than that is a `ValueError`.
+        overlength: What happens to longer input: `"truncate"` cuts the longer of query and
+            document first; `"window"` scores overlapping windows of the document and takes the
+            best.
+        max_query_length: The longest query in tokens, its special tokens included. With it the
+            query is cut to this length and to no other, and the document gives way; None is 512
+            with `overlength="window"`, and no limit of its own otherwise.
+        overlap: Tokens that neighbouring windows share.
+        device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`, or a `torch.device`; None is the GPU if
+            CUDA has one, else the CPU.
+        dtype: `"auto"`, `"float32"`, `"bfloat16"`, `"float16"` or `"float64"`. `"auto"` is
+            bfloat16 for JinaBERT where the hardware computes in it, else float32.
+        batch_tokens: Tokens in one forward pass, which bounds the memory; a single longer input
+            is a pass of its own. None is 8,192 on the CPU and 65,536 on a GPU.
+        compile: Compile the model with `torch.compile`: slower to start, needs a C++ compiler.
+        revision: Commit, branch or tag of the hub repository; None is the pinned one for models
+            of the table, else the newest.
+        cache_dir: Where hub files are kept; None is the hub's own cache.
+        local_files_only: Use only what is already on this machine.
+        token: Hugging Face token, a string or a secret; None uses the one of `hf auth login`.
+        api_key: Key of the service, a string or a secret; None reads the environment when needed.
+        base_url: The service's address; None is Jina's.
+        dialect: The service's wire format: `"jina"`, `"cohere"` or `"tei"`; None finds out.
+        headers: Headers added to each request.
+        verify: TLS verification: a bool, the path of a CA file, or an `ssl.SSLContext`.
+        timeout: Seconds to wait for a connection and for a read, one number or a pair.
+        deadline: Seconds for a whole call, retries included; None is no limit.
+        attempts: How often a request is tried; None is 3.
+        max_concurrency: Requests under way at once; None is 2.
+        max_documents_per_request: Longer lists are split over requests; None is the backend's own
+            limit.
+        split: `"allow"` permits splitting for listwise models, whose scores it changes.
+        http_client: An HTTP client to use instead of an own one.
+        endpoint_name: The SageMaker endpoint.
+        region: AWS region; None is that of the AWS configuration.
+        profile: AWS profile; None is that of the AWS configuration.
+        inference_component: The SageMaker inference component.
+        target_variant: The SageMaker production variant.
+        show_progress: Show a progress bar on standard error.
+        on_error: What `rank` does when the backend fails: `"raise"`, or `"keep-order"` to return
+            the documents in input order, marked `failed`, and log one warning. `score` always
+            raises, and bad arguments always do.
+
+    Raises:
+        TypeError: A keyword is unknown or has the wrong type.
+        ValueError: A keyword is out of range, or contradicts another.
+
+    >>> reranker = Reranker("nano")
+    >>> docs = ["Bread rises because yeast makes gas.", "Mars looks red because of iron rust."]
+    >>> reranker.rank("Which planet is red?", docs, top_n=1)[0].document
+    'Mars looks red because of iron rust.'
+    """
+
+    def __init__(  # noqa: PLR0913 - what users can say, each by its name
+        self,
+        model: str | os.PathLike[str] = "turbo",
+        *,
+        backend: str | Backend | None = None,
+        top_n: int | None = None,
+        score_threshold: float | None = None,
+        max_length: int | None = None,
+        overlength: str = "truncate",
+        max_query_length: int | None = None,
+        overlap: int = 80,
+        device: Any = None,
+        dtype: Any = "auto",
+        batch_tokens: int | None = None,
+        compile: bool = False,  # noqa: A002 - PyTorch's own word
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        token: Any = None,
+        api_key: Any = None,
+        base_url: str | None = None,
+        dialect: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        verify: Any = True,
+        timeout: float | tuple[float, float] | None = None,
+        deadline: float | None = None,
+        attempts: int | None = None,
+        max_concurrency: int | None = None,
+        max_documents_per_request: int | None = None,
+        split: str | None = None,
+        http_client: Any = None,
+        endpoint_name: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        inference_component: str | None = None,
+        target_variant: str | None = None,
+        show_progress: bool = False,
+        on_error: str = "raise",
+    ) -> None:
+        self.settings = Settings(
+            model=os.fspath(model) if isinstance(model, os.PathLike) else model,
+            backend=backend,
+            top_n=top_n,
+            score_threshold=score_threshold,
+            max_length=max_length,
+            overlength=overlength,
+            max_query_length=max_query_length,
+            overlap=overlap,
+            device=device,
+            dtype=dtype,
+            batch_tokens=batch_tokens,
+            compile=compile,
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            token=token,
+            api_key=api_key,
+            base_url=base_url,
+            dialect=dialect,
+            headers=headers,
+            verify=verify,
+            timeout=timeout,
+            deadline=deadline,
+            attempts=attempts,
+            max_concurrency=max_concurrency,
+            max_documents_per_request=max_documents_per_request,
+            split=split,
+            http_client=http_client,
+            endpoint_name=endpoint_name,
+            region=region,
+            profile=profile,
+            inference_component=inference_component,
+            target_variant=target_variant,
+            show_progress=show_progress,
+            on_error=on_error,
+        )
+        self._lock = threading.Lock()
+        self._backend: Backend | None = None
+        self._closed = False
+        _alive.add(self)
+
+    @property
+    def model(self) -> str:
+        """The model as it was asked for."""
+        return self.settings.model
+
+    def rank(
+        self,
+        query: str,
+        documents: Iterable[D],
+        *,
+        top_n: int | None = None,
+        score_threshold: float | None = None,
+    ) -> Ranking[D]:
+        """Sort documents by relevance, best first.
+
+        Args:
+            query: What is searched for; a blank one is a `ValueError`.
+            documents: Texts, or mappings with ``"text"``. Blank ones come last with score 0.0.
+            top_n: How many to keep; None is the constructor's.
+            score_threshold: The lowest score to keep; None is the constructor's.
+
+        Returns:
+            The documents kept, best first; ties keep the input order. Empty for no documents.
+
+        Raises:
+            TypeError: The query or a document is not text.
+            ValueError: The query is blank, a text is not valid Unicode, or a keyword is out of
+                range.
+            JinaRerankError: The model could not be loaded or the service did not answer.
+            RuntimeError: The reranker is closed.
+        """
+        cut = self._cut(top_n, score_threshold)
+        return self._rank([Job.of(query, documents)], cut)[0]
+
+    def score(self, query: str, documents: Iterable[D]) -> list[float]:
+        """Score documents without sorting; raises as `rank` does, whatever `on_error` says.
+
+        Returns:
+            One score per document, in the order of the documents.
+        """
+        return self._score([Job.of(query, documents)])[0]
+
+    def rank_many(
+        self,
+        requests: Iterable[tuple[str, Iterable[D]]],
+        *,
+        top_n: int | None = None,
+        score_threshold: float | None = None,
+    ) -> list[Ranking[D]]:
+        """Rank several lists at once: batches run across queries, so this is faster than a loop.
+
+        Args:
+            requests: Pairs of a query and its documents.
+            top_n: As in `rank`.
+            score_threshold: As in `rank`.
+
+        Returns:
+            One ranking per request, in the order of the requests; raises as `rank` does.
+        """
+        cut = self._cut(top_n, score_threshold)
+        return self._rank(Job.each(requests), cut)
+
+    def score_many(self, requests: Iterable[tuple[str, Iterable[D]]]) -> list[list[float]]:
+        """Score several lists at once; raises as `score` does.
+
+        Returns:
+            One list of scores per request, in the order of the requests and of their documents.
+        """
+        return self._score(Job.each(requests))
+
+    async def arank(
+        self,
+        query: str,
+        documents: Iterable[D],
+        *,
+        top_n: int | None = None,
+        score_threshold: float | None = None,
+    ) -> Ranking[D]:
+        """Do what `rank` does without blocking the event loop."""
+        cut = self._cut(top_n, score_threshold)
+        return (await self._arank([Job.of(query, documents)], cut))[0]
+
+    async def ascore(self, query: str, documents: Iterable[D]) -> list[float]:
+        """Do what `score` does without blocking the event loop."""
+        return (await self._ascore([Job.of(query, documents)]))[0]
+
+    async def arank_many(
+        self,
+        requests: Iterable[tuple[str, Iterable[D]]],
+        *,
+        top_n: int | None = None,
+        score_threshold: float | None = None,
+    ) -> list[Ranking[D]]:
+        """Do what `rank_many` does without blocking the event loop."""
+        cut = self._cut(top_n, score_threshold)
+        return await self._arank(Job.each(requests), cut)
+
+    async def ascore_many(self, requests: Iterable[tuple[str, Iterable[D]]]) -> list[list[float]]:
+        """Do what `score_many` does without blocking the event loop."""
+        return await self._ascore(Job.each(requests))
+
+    def load(self) -> Self:
+        """Load the model now instead of on first use; raises as `rank` does.
+
+        Returns:
+            This reranker, so that ``Reranker("turbo").load()`` is one expression.
+        """
+        self._open().load()
+        return self
+
+    def close(self) -> None:
+        """Free the model or the connections. Twice is fine; use afterwards is a `RuntimeError`."""
+        if (backend := self._detach()) is not None:
+            backend.close()
+
+    async def aclose(self) -> None:
+        """Do what `close` does without blocking the event loop."""
+        if (backend := self._detach()) is not None:
+            await backend.aclose()
+
+    def __enter__(self) -> Self:
+        """Return this reranker; leaving the block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return this reranker; leaving the block closes it."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        """Name the model and the backend, and no secret."""
+        return f"Reranker({self.model!r}, backend={self.settings.backend_name!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the constructor arguments, without the secrets and without the model."""
+        return partial(type(self), **self.settings.arguments()), ()
+
+    def _rank(self, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
+        backend = self._open()
+        try:
+            answers = self._ask(backend, jobs)
+        except Exception as error:  # noqa: BLE001 - raised again unless the caller opted out
+            return self._keep_order(backend, error, jobs, cut)
+        return self._rankings(backend, jobs, answers, cut)
+
+    async def _arank(self, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
+        backend = self._open()
+        try:
+            answers = await self._aask(backend, jobs)
+        except Exception as error:  # noqa: BLE001 - raised again unless the caller opted out
+            return self._keep_order(backend, error, jobs, cut)
+        return self._rankings(backend, jobs, answers, cut)
+
+    def _score(self, jobs: list[Job[D]]) -> list[list[float]]:
+        answers = self._ask(self._open(), jobs)
+        return [job.scores(answer) for job, answer in zip(jobs, answers, strict=True)]
+
+    async def _ascore(self, jobs: list[Job[D]]) -> list[list[float]]:
+        answers = await self._aask(self._open(), jobs)
+        return [job.scores(answer) for job, answer in zip(jobs, answers, strict=True)]
+
+    def _ask(self, backend: Backend, jobs: list[Job[D]]) -> list[Scores]:
+        asked = [job for job in jobs if job.texts]
+        answers = backend.score_many([job.request for job in asked]) if asked else []
+        return _fill_in(backend, jobs, answers)
+
+    async def _aask(self, backend: Backend, jobs: list[Job[D]]) -> list[Scores]:
+        asked = [job for job in jobs if job.texts]
+        answers = await backend.ascore_many([job.request for job in asked]) if asked else []
+        return _fill_in(backend, jobs, answers)
+
+    def _rankings(
+        self, backend: Backend, jobs: list[Job[D]], answers: list[Scores], cut: Cut
+    ) -> list[Ranking[D]]:
+        model = self._model_name(backend)
+        return [job.ranking(answer, cut, model) for job, answer in zip(jobs, answers, strict=True)]
+
+    def _keep_order(
+        self, backend: Backend, error: Exception, jobs: list[Job[D]], cut: Cut
+    ) -> list[Ranking[D]]:
+        if self.settings.on_error == "raise" or isinstance(error, ValueError | TypeError):
+            raise error
+        # Only our own messages are known to hold no text and no key.
+        reason = f": {error}" if isinstance(error, JinaRerankError) else ""
+        kind = type(error).__name__
+        logger.warning("%s failed, keeping the input order: %s%s", self, kind, reason)
+        return [job.unranked(cut, self._model_name(backend)) for job in jobs]
+
+    def _model_name(self, backend: Backend) -> str:
+        if backend is self.settings.backend:
+            return backend.name
+        info = find(self.model)
+        return info.name if info is not None else self.model
+
+    def _cut(self, top_n: int | None, score_threshold: float | None) -> Cut:
+        return Cut(
+            top_n=top_n if top_n is not None else self.settings.top_n,
+            score_threshold=score_threshold
+            if score_threshold is not None
+            else self.settings.score_threshold,
+        )
+
+    def _open(self) -> Backend:
+        with self._lock:
+            if self._closed:
+                msg = "this Reranker is closed; make a new one"
+                raise RuntimeError(msg)
+            if self._backend is None:
+                self._backend = _create(self.settings)
+            return self._backend
+
+    def _detach(self) -> Backend | None:
+        """Mark as closed; return the backend if it is this reranker's to close."""
+        with self._lock:
+            self._closed = True
+            backend, self._backend = self._backend, None
+        return backend if backend is not self.settings.backend else None
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        if self._backend is not None:
+            self._backend.after_fork()
+
+
+def _create(settings: Settings) -> Backend:
+    """Build the backend: the caller's instance, or that of the module named like it."""
+    if isinstance(settings.backend, Backend):
+        return settings.backend
+    name = settings.backend_name
+    module = f"{__package__}.backends.{name}"
+    if importlib.util.find_spec(module) is None:
+        msg = f"backend={name!r} is not part of this version of jina-rerank; use backend='local'"
+        raise JinaRerankError(msg)
+    try:
+        backend: Backend = importlib.import_module(module).create(settings)
+    except ModuleNotFoundError as error:
+        msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{name}]'"
+        raise MissingDependencyError(msg, name=error.name) from error
+    return backend
+
+
+def _fill_in(backend: Backend, jobs: Sequence[Job[D]], answers: list[Scores]) -> list[Scores]:
+    """Check the backend's answers and add an empty one for each job that had nothing to ask."""
+    asked = sum(1 for job in jobs if job.texts)
+    if len(answers) != asked:
+        msg = f"backend {backend.name!r} answered {len(answers)} of {asked} requests"
+        raise JinaRerankError(msg)
+    remaining = iter(answers)
+    return [job.checked(next(remaining), backend) if job.texts else job.nothing for job in jobs]
+
+
+# Children of a fork find their rerankers here, to replace locks that another thread may have held.
+_alive: WeakSet[Reranker] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for reranker in list(_alive):
+        reranker._after_fork()  # noqa: SLF001 - this module's own class
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

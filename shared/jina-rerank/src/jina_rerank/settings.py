@@ -1,0 +1,320 @@
+"""Every keyword of `Reranker`, checked once, before anything is built or loaded."""
+
+import math
+import operator
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
+
+from .backends.base import Backend
+from .models import find
+
+BACKENDS = ("local", "api", "sagemaker")
+DIALECTS = ("jina", "cohere", "tei")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+OVERLENGTH = ("truncate", "window")
+ON_ERROR = ("raise", "keep-order")
+SECRETS = ("api_key", "token")
+
+COUNTS = (
+    "top_n",
+    "max_length",
+    "max_query_length",
+    "batch_tokens",
+    "attempts",
+    "max_concurrency",
+    "max_documents_per_request",
+)
+"""Keywords that are integers from 1 up, or None."""
+
+TEXTS = (
+    "revision",
+    "base_url",
+    "endpoint_name",
+    "region",
+    "profile",
+    "inference_component",
+    "target_variant",
+)
+"""Keywords that are strings with at least one character, or None."""
+
+FLAGS = ("compile", "local_files_only", "show_progress")
+
+SELECTORS = {
+    "local": (),
+    "api": ("api_key", "base_url"),
+    "sagemaker": ("endpoint_name",),
+}
+"""The keywords that choose each backend, and so contradict any other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The arguments of a `Reranker`, whose docstring explains each of them.
+
+    Raises:
+        TypeError: A keyword has the wrong type.
+        ValueError: A keyword is out of range, or contradicts another; the message names the fix.
+    """
+
+    model: str = "turbo"
+    backend: str | Backend | None = None
+    top_n: int | None = None
+    score_threshold: float | None = None
+    max_length: int | None = None
+    overlength: str = "truncate"
+    max_query_length: int | None = None
+    overlap: int = 80
+    device: Any = None
+    dtype: Any = "auto"
+    batch_tokens: int | None = None
+    compile: bool = False
+    revision: str | None = None
+    cache_dir: str | os.PathLike[str] | None = None
+    local_files_only: bool = False
+    token: Any = field(default=None, repr=False)
+    api_key: Any = field(default=None, repr=False)
+    base_url: str | None = None
+    dialect: str | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    verify: Any = True
+    timeout: float | tuple[float, float] | None = None
+    deadline: float | None = None
+    attempts: int | None = None
+    max_concurrency: int | None = None
+    max_documents_per_request: int | None = None
+    split: str | None = None
+    http_client: Any = None
+    endpoint_name: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    inference_component: str | None = None
+    target_variant: str | None = None
+    show_progress: bool = False
+    on_error: str = "raise"
+
+    def __post_init__(self) -> None:
+        """Check each keyword, then what they say together."""
+        _set(self, "model", _model(self.model))
+        _set(self, "dtype", str(self.dtype).removeprefix("torch."))
+        for name in COUNTS:
+            check_count(name, getattr(self, name))
+        check_threshold(self.score_threshold)
+        check_count("overlap", self.overlap, least=0)
+        _check_choice("overlength", self.overlength, OVERLENGTH)
+        _check_choice("on_error", self.on_error, ON_ERROR)
+        _check_choice("dtype", self.dtype, DTYPES)
+        _check_device(self.device)
+        _check_choice("dialect", self.dialect, (None, *DIALECTS))
+        _check_choice("split", self.split, (None, "allow"))
+        for name in TEXTS:
+            _check_text(name, getattr(self, name))
+        for name in FLAGS:
+            _check_type(name, getattr(self, name), bool)
+        self._check_remote()
+        self._check_lengths()
+        self._check_backend()
+
+    def _check_remote(self) -> None:
+        for name in SECRETS:
+            _check_secret(name, getattr(self, name))
+        _check_timeout(self.timeout)
+        check_seconds("deadline", self.deadline)
+        if self.headers is not None and not (
+            isinstance(self.headers, Mapping)
+            and all(isinstance(text, str) for pair in self.headers.items() for text in pair)
+        ):
+            msg = "headers must be a mapping of strings to strings"
+            raise TypeError(msg)
+
+    def _check_lengths(self) -> None:
+        longest, query = self.max_length, self.max_query_length
+        if longest is None or query is None:
+            return
+        if self.overlength == "window" and longest < 2 * query:
+            msg = (
+                f"max_length must be at least twice max_query_length with overlength='window', "
+                f"got {longest} and {query}; raise max_length or lower max_query_length"
+            )
+            raise ValueError(msg)
+        if longest <= query:
+            msg = (
+                f"max_length must leave room for the document beside max_query_length, "
+                f"got {longest} and {query}; raise max_length or lower max_query_length"
+            )
+            raise ValueError(msg)
+
+    def _check_backend(self) -> None:
+        if isinstance(self.backend, Backend):
+            return
+        if self.backend is not None and not isinstance(self.backend, str):
+            kind = type(self.backend).__name__
+            msg = f"backend must be a name, a Backend instance or None, got {kind}"
+            raise TypeError(msg)
+        _check_choice("backend", self.backend, (None, *BACKENDS))
+        chosen = self.backend_name
+        for name, selectors in SELECTORS.items():
+            given = [word for word in selectors if getattr(self, word) is not None]
+            if given and name != chosen:
+                msg = f"{given[0]} is for backend={name!r}, not {chosen!r}: drop one of the two"
+                raise ValueError(msg)
+        if chosen == "sagemaker" and self.endpoint_name is None:
+            msg = "backend='sagemaker' needs endpoint_name, the name of your SageMaker endpoint"
+            raise ValueError(msg)
+        if chosen == "local":
+            self._check_local()
+
+    def _check_local(self) -> None:
+        info = find(self.model)
+        if info is None:
+            return
+        if "local" not in info.backends:
+            msg = f"{info.name} does not run locally: use backend='api' or backend='sagemaker'"
+            raise ValueError(msg)
+        check_context(self.max_length, info.context, info.name)
+
+    @property
+    def backend_name(self) -> str:
+        """The backend that these keywords choose; ``"custom"`` for an instance.
+
+        A key in the environment changes nothing: `api` is chosen by `api_key`, by `base_url`, or
+        by a model that exists nowhere else.
+        """
+        if isinstance(self.backend, Backend):
+            return "custom"
+        if self.backend is not None:
+            return self.backend
+        if self.endpoint_name is not None:
+            return "sagemaker"
+        info = find(self.model)
+        api_only = info is not None and "local" not in info.backends
+        return "api" if api_only or self.api_key or self.base_url else "local"
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keywords that rebuild these settings, without the secrets."""
+        return {
+            item.name: getattr(self, item.name) for item in fields(self) if item.name not in SECRETS
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the secrets: the other side finds its key in its own environment."""
+        return partial(Settings, **self.arguments()), ()
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> None:
+    """Raise unless `value` is None or an integer of at least `least`."""
+    if value is None:
+        return
+    try:
+        number = operator.index(value)  # type: ignore[arg-type] # any object: that is the check
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        msg = f"{name} must be an integer, got {type(value).__name__}"
+        raise TypeError(msg)
+    if number < least:
+        msg = f"{name} must be at least {least}, got {number}"
+        raise ValueError(msg)
+
+
+def check_threshold(value: object) -> None:
+    """Raise unless `value` is None or a number that scores can be compared with."""
+    if value is not None and math.isnan(_number("score_threshold", value)):
+        msg = "score_threshold must be a number, got nan"
+        raise ValueError(msg)
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Raise unless `value` is None or a finite number of seconds above 0."""
+    if value is not None and not 0 < _number(name, value) < math.inf:
+        msg = f"{name} must be a finite number of seconds above 0, got {value}"
+        raise ValueError(msg)
+
+
+def check_context(max_length: int | None, context: int, model: str) -> None:
+    """Raise if more tokens are asked for than the model was made for."""
+    if max_length is not None and max_length > context:
+        msg = f"max_length must be at most {context}, the context of {model}, got {max_length}"
+        raise ValueError(msg)
+
+
+def _set(settings: Settings, name: str, value: object) -> None:
+    object.__setattr__(settings, name, value)
+
+
+def _model(model: object) -> str:
+    if not isinstance(model, str | os.PathLike):
+        msg = f"model must be a name, a hub id or a directory, got {type(model).__name__}"
+        raise TypeError(msg)
+    text = os.fspath(model)
+    if not isinstance(text, str) or not text.strip():
+        msg = "model must be a name, a hub id or a directory, got an empty string"
+        raise ValueError(msg)
+    return text
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool | str | bytes):
+        msg = f"{name} must be a number, got {type(value).__name__}"
+        raise TypeError(msg)
+    try:
+        return float(value)  # type: ignore[arg-type] # any object: that is the check
+    except TypeError:
+        msg = f"{name} must be a number, got {type(value).__name__}"
+        raise TypeError(msg) from None
+
+
+def _check_type(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        msg = f"{name} must be {kind.__name__}, got {type(value).__name__}"
+        raise TypeError(msg)
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
+        raise ValueError(msg)
+
+
+def _check_text(name: str, value: object) -> None:
+    if value is None:
+        return
+    _check_type(name, value, str)
+    if value == "":
+        msg = f"{name} must not be empty; leave it out instead"
+        raise ValueError(msg)
+
+
+def _check_secret(name: str, value: object) -> None:
+    # pydantic's SecretStr and Haystack's Secret resolve themselves; their text is not looked at.
+    if value is None or hasattr(value, "get_secret_value") or hasattr(value, "resolve_value"):
+        return
+    if not isinstance(value, str):
+        msg = f"{name} must be a string or a secret, got {type(value).__name__}"
+        raise TypeError(msg)
+    if not value.strip():
+        msg = f"{name} must not be empty; leave it out instead"
+        raise ValueError(msg)
+
+
+def _check_device(device: object) -> None:
+    # A torch.device prints as its name, so torch need not be loaded to check one.
+    if device is None or re.fullmatch(r"[a-z]+(:\d+)?", str(device)):
+        return
+    msg = f"device must be None or a name like 'cpu', 'cuda' or 'cuda:0', got {device!r}"
+    raise ValueError(msg)
+
+
+def _check_timeout(timeout: object) -> None:
+    if not isinstance(timeout, tuple | list):
+        check_seconds("timeout", timeout)
+        return
+    if len(timeout) != 2:  # noqa: PLR2004 - connect and read
+        msg = f"timeout must be seconds, or (connect, read) in seconds, got {len(timeout)} values"
+        raise ValueError(msg)
+    for seconds in timeout:
+        _number("timeout", seconds)
+        check_seconds("timeout", seconds)
