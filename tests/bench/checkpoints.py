@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Shape = tuple[int, ...]
 

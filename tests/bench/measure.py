@@ -10,20 +10,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from .contenders import CONTENDERS
+from .contenders import CONTENDERS, Contender
 from .machine import available_memory
 from .worker import Sample, Worker
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from .contenders import Contender
-    from .workloads import Workload
+from .workloads import Workload
 
 PATIENCE = 20.0  # seconds; who needs longer for the first call is not asked again
 GIGABYTE = 1e9
@@ -45,7 +40,7 @@ class Result:
 
     @property
     def timed(self) -> list[float]:
-        """The seconds of each round."""
+        """The seconds of each round; the first call's if it stayed the only one."""
         return [sample.seconds for sample in self.samples[1:] or self.samples]
 
     @property

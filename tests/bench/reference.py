@@ -10,7 +10,7 @@ Shapes: B sequences, L positions, H heads, D head width, C hidden width, I inter
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,11 +22,18 @@ Config = Mapping[str, Any]
 
 BATCH_SIZE = 32
 PAD_ID = 1  # masked, so that any id gives the same logits
-ACTIVATIONS = {"geglu": F.gelu, "reglu": F.relu}  # the exact (erf) GELU
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "geglu": F.gelu,  # the exact (erf) one
+    "reglu": F.relu,
+}
 
 
 def logits(
-    state: State, config: Config, sequences: Sequence[Sequence[int]], *, batch_size: int = BATCH_SIZE
+    state: State,
+    config: Config,
+    sequences: Sequence[Sequence[int]],
+    *,
+    batch_size: int = BATCH_SIZE,
 ) -> Tensor:
     """Score token sequences in the given order, a right-padded batch at a time.
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, Self
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 
 from . import machine
-from .contenders import CONTENDERS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from multiprocessing.connection import Connection
-    from pathlib import Path
-
-    from .contenders import Contender, Scorer
-    from .workloads import Workload
+from .contenders import CONTENDERS, Contender, Scorer
+from .workloads import Workload
 
 WARM_UP = ("warm up", ["A short text that touches every weight."])
 

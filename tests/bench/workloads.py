@@ -6,14 +6,11 @@ Lengths are what the model reads for a pair: query, document and special tokens.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tokenizers import Tokenizer
+from tokenizers import Tokenizer
 
 QUERY_TOKENS = 10
 SPECIAL_TOKENS = 4  # <s> query </s></s> document </s>

@@ -1,0 +1,192 @@
+"""The keywords of `Reranker`: what each accepts, and what they say together."""
+
+import inspect
+import pickle
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from jina_rerank import Reranker
+from jina_rerank.settings import Settings
+from jina_rerank.testing import FakeBackend
+
+
+class Secret:
+    """A secret as pydantic has it."""
+
+    def get_secret_value(self) -> str:
+        return "hf_secret"
+
+
+GOOD: dict[str, list[Any]] = {
+    "model": ["turbo", "./folder", "org/name", "unknown", Path("folder")],
+    "top_n": [None, 1, 10**6],
+    "score_threshold": [None, 0, 0.5, -1.0, float("-inf")],
+    "max_length": [None, 16, 8192],
+    "overlength": ["truncate", "window"],
+    "max_query_length": [None, 64],
+    "overlap": [0, 80],
+    "device": [None, "cpu", "cuda", "cuda:1", "mps", torch.device("cpu")],
+    "dtype": ["auto", "float32", torch.bfloat16],
+    "batch_tokens": [None, 1, 65536],
+    "compile": [True, False],
+    "revision": [None, "main"],
+    "cache_dir": [None, "cache", Path("cache")],
+    "local_files_only": [True, False],
+    "token": [None, "hf_x", Secret()],
+    "api_key": [None, "jina_x", Secret()],
+    "base_url": [None, "http://localhost:8080/v1"],
+    "dialect": [None, "jina", "cohere", "tei"],
+    "headers": [None, {}, {"X-Team": "search"}],
+    "verify": [True, False, "/etc/ca.pem"],
+    "timeout": [None, 5, 0.5, (1, 2.5), [1, 2]],
+    "deadline": [None, 30.0],
+    "attempts": [None, 1, 5],
+    "max_concurrency": [None, 4],
+    "max_documents_per_request": [None, 100],
+    "split": [None, "allow"],
+    "http_client": [None, object()],
+    "endpoint_name": [None, "my-endpoint"],
+    "region": [None, "eu-central-1"],
+    "profile": [None, "work"],
+    "inference_component": [None, "part"],
+    "target_variant": [None, "blue"],
+    "show_progress": [True, False],
+    "on_error": ["raise", "keep-order"],
+}
+
+BAD: list[tuple[str, Any, type[Exception]]] = [
+    ("model", "", ValueError),
+    ("model", None, TypeError),
+    ("model", 7, TypeError),
+    ("backend", "onnx", ValueError),
+    ("backend", 7, TypeError),
+    *((name, 0, ValueError) for name in ("top_n", "max_length", "max_query_length")),
+    *((name, 0, ValueError) for name in ("batch_tokens", "attempts", "max_concurrency")),
+    ("max_documents_per_request", -1, ValueError),
+    ("top_n", 2.0, TypeError),
+    ("top_n", "3", TypeError),
+    ("top_n", True, TypeError),
+    ("score_threshold", float("nan"), ValueError),
+    ("score_threshold", "0.5", TypeError),
+    ("score_threshold", True, TypeError),
+    ("score_threshold", [], TypeError),
+    ("overlap", -1, ValueError),
+    ("overlap", 1.5, TypeError),
+    ("overlength", "error", ValueError),
+    ("on_error", "ignore", ValueError),
+    ("dtype", "int3", ValueError),
+    ("device", "", ValueError),
+    ("device", 0, ValueError),
+    ("compile", 1, TypeError),
+    ("local_files_only", "yes", TypeError),
+    ("show_progress", None, TypeError),
+    ("revision", "", ValueError),
+    ("revision", 7, TypeError),
+    ("token", "", ValueError),
+    ("token", 7, TypeError),
+    ("api_key", "  ", ValueError),
+    ("base_url", 7, TypeError),
+    ("dialect", "voyage", ValueError),
+    ("headers", [("a", "b")], TypeError),
+    ("headers", {"a": 1}, TypeError),
+    ("timeout", 0, ValueError),
+    ("timeout", float("inf"), ValueError),
+    ("timeout", "5", TypeError),
+    ("timeout", (1,), ValueError),
+    ("timeout", (1, 0), ValueError),
+    ("timeout", (None, 1), TypeError),
+    ("deadline", -1, ValueError),
+    ("split", "never", ValueError),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in GOOD.items() for v in vs])
+def test_good_value_is_kept(name: str, value: Any) -> None:
+    found = getattr(Reranker(**{name: value}).settings, name)
+    assert found == (str(value).removeprefix("torch.") if name in {"dtype", "model"} else value)
+
+
+@pytest.mark.parametrize(("name", "value", "error"), BAD)
+def test_bad_value_is_refused_by_name(name: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=name):
+        Reranker(**{name: value})
+
+
+def test_unknown_keyword_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="top_k"):
+        Reranker("turbo", top_k=3)  # type: ignore[call-arg] # the point of the test
+
+
+def test_every_keyword_is_tried_documented_and_kept() -> None:
+    signature = list(inspect.signature(Reranker).parameters)
+    assert signature == [field.name for field in fields(Settings)]
+    assert set(GOOD) == set(signature) - {"backend"}
+    described = inspect.getdoc(Reranker) or ""
+    assert [name for name in signature if f"    {name}: " not in described] == []
+    defaults = {name: p.default for name, p in inspect.signature(Reranker).parameters.items()}
+    assert defaults == {field.name: field.default for field in fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "backend"),
+    [
+        ({}, "local"),
+        ({"model": "nano"}, "local"),
+        ({"model": "jina-reranker-v3"}, "api"),
+        ({"api_key": "jina_x"}, "api"),
+        ({"base_url": "http://localhost:8080"}, "api"),
+        ({"endpoint_name": "e"}, "sagemaker"),
+        ({"model": "jina-reranker-v3", "endpoint_name": "e"}, "sagemaker"),
+        ({"backend": "api"}, "api"),
+        ({"backend": FakeBackend()}, "custom"),
+    ],
+)
+def test_backend_is_chosen_by_what_is_given(arguments: dict[str, Any], backend: str) -> None:
+    assert Reranker(**arguments).settings.backend_name == backend
+
+
+def test_key_in_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JINA_API_KEY", "jina_x")
+    assert Reranker("turbo").settings.backend_name == "local"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"backend": "local", "api_key": "jina_x"}, "api_key is for backend='api'"),
+        ({"backend": "local", "base_url": "http://localhost"}, "base_url is for backend='api'"),
+        ({"backend": "api", "endpoint_name": "e"}, "endpoint_name is for backend='sagemaker'"),
+        ({"endpoint_name": "e", "base_url": "http://localhost"}, "base_url is for backend='api'"),
+        ({"backend": "sagemaker"}, "needs endpoint_name"),
+        ({"model": "jina-reranker-v3", "backend": "local"}, "use backend='api'"),
+        ({"model": "turbo", "max_length": 8193}, "at most 8192, the context of jina-reranker-v1"),
+        ({"max_length": 100, "max_query_length": 100}, "leave room for the document"),
+        (
+            {"max_length": 100, "max_query_length": 51, "overlength": "window"},
+            "at least twice max_query_length",
+        ),
+    ],
+)
+def test_contradiction_is_refused_with_the_fix(arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        Reranker(**arguments)
+
+
+def test_lengths_of_a_service_are_its_own() -> None:
+    assert Reranker("turbo", backend="api", max_length=10_000).settings.max_length == 10_000
+
+
+def test_keywords_of_another_backend_are_kept() -> None:
+    settings = Reranker("nano", region="eu-central-1", attempts=2, split="allow").settings
+    assert (settings.region, settings.attempts, settings.split) == ("eu-central-1", 2, "allow")
+
+
+def test_settings_pickle_without_secrets() -> None:
+    settings = Reranker("turbo", token="hf_secret", top_n=2).settings
+    data = pickle.dumps(settings)
+    assert b"secret" not in data
+    assert pickle.loads(data).arguments() == settings.arguments()  # noqa: S301 - made above
