@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
 def run(chosen: argparse.Namespace, progress: Console) -> Report:
     """Measure what the command line asks for."""
     tokenizer = Tokenizer.from_file(str(chosen.tokenizer))
+    described = machine.describe()
     comparisons = []
     with tempfile.TemporaryDirectory() as directory:
         checkpoint = checkpoints.write(
@@ -56,7 +57,7 @@ def run(chosen: argparse.Namespace, progress: Console) -> Report:
             comparisons.append((workload, results))
     return Report(
         model=chosen.model,
-        machine=machine.describe(),
+        machine=described,
         comparisons=comparisons,
         import_time=measure.import_time("jina_rerank", rounds=IMPORTS),
     )

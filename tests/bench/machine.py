@@ -20,7 +20,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """The processor and the versions that a measurement depends on."""
+    """What a measurement depends on; `load` is the number of processes that were running before."""
 
     cpu: str
     cores: int
@@ -28,10 +28,12 @@ class Machine:
     python: str
     torch: str
     tokenizers: str
+    load: float
 
     def __str__(self) -> str:
         return (
             f"{self.cpu}, {self.cores} cores, {self.threads} threads, "
+            f"load {self.load:.1f} at the start, "
             f"Python {self.python}, torch {self.torch}, tokenizers {self.tokenizers}"
         )
 
@@ -45,6 +47,7 @@ def describe() -> Machine:
         python=platform.python_version(),
         torch=torch.__version__,
         tokenizers=version("tokenizers"),
+        load=os.getloadavg()[0],
     )
 
 

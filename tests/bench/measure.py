@@ -6,9 +6,11 @@ machine hits all of them; while one works the others wait.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,7 +22,6 @@ from .machine import available_memory
 from .worker import Sample, Worker
 from .workloads import Workload
 
-PATIENCE = 20.0  # seconds; who needs longer for the first call is not asked again
 GIGABYTE = 1e9
 
 
@@ -71,8 +72,8 @@ def compare(
     Args:
         workload: The texts.
         directory: The checkpoint.
-        rounds: Timed rounds after the first call of each; a contender whose first call took longer
-            than `PATIENCE` runs no more.
+        rounds: Timed rounds after the first call of each, unless the workload is beyond a
+            contender's patience.
         say: Told what happens; a comparison takes minutes.
 
     Returns:
@@ -99,14 +100,15 @@ def obstacle(contender: Contender, workload: Workload) -> str:
     needed, available = contender.memory(workload), available_memory()
     if needed <= available:
         return ""
-    return f"needs {needed / GIGABYTE:.0f} GB of memory, {available / GIGABYTE:.0f} GB available"
+    return f"needs {needed / GIGABYTE:.1f} GB of memory, {available / GIGABYTE:.1f} GB available"
 
 
 def take_turns(
     workers: list[Worker], workload: Workload, *, rounds: int, say: Callable[[str], None]
 ) -> None:
     """Run the rounds; each starts with another contender, so that none is always first."""
-    willing = [worker for worker in workers if worker.samples[0].seconds <= PATIENCE]
+    longest = max(workload.lengths)
+    willing = [worker for worker in workers if longest <= worker.contender.patience]
     for at in range(rounds):
         say(f"{workload.name}: round {at + 1} of {rounds}")
         first = at % max(len(willing), 1)
@@ -125,14 +127,21 @@ def result(worker: Worker) -> Result:
 
 
 def import_time(module: str, *, rounds: int) -> ImportTime:
-    """Time fresh interpreters with and without the import, in turns, after one unmeasured pair."""
-    pairs = [(start(f"import {module}"), start("pass")) for _ in range(rounds + 1)][1:]
+    """Time fresh interpreters with and without the import, in turns.
+
+    As in an installed package the bytecode is there already: one unmeasured pair compiles it.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        codes = (f"import {module}", "pass")
+        pairs = [[start(code, cache=cache) for code in codes] for _ in range(rounds + 1)][1:]
     with_import, bare = zip(*pairs, strict=True)
     return ImportTime(module=module, with_import=with_import, bare=bare)
 
 
-def start(code: str) -> float:
-    """Return the seconds from the start of an interpreter to its end."""
+def start(code: str, *, cache: str) -> float:
+    """Return the seconds from the start of an interpreter to its end; bytecode is in `cache`."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-c", code]
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own two commands
+    subprocess.run(command, check=True, env=environment)  # noqa: S603 - our own two commands
     return time.perf_counter() - began

@@ -15,9 +15,12 @@ from .measure import ImportTime, Result
 from .workloads import Workload
 
 GOAL = 0.1  # seconds for the import
+NOISY = 1.5  # how much longer than the fastest round the slowest may take without a note
 NEAREST = 1e-9  # how near to 0 and 1 a score may be, so that its logit is finite
 HEADINGS = ("median\nseconds", "speed", "peak\nMB", "score\ndiff", "logit\ndiff")
-LEGEND = "speed: of the reference's; peak: above the loaded model; diff: the largest, absolute"
+LEGEND = (
+    "speed: relative to the reference; peak: above the loaded model; diff: the largest, absolute"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +88,7 @@ class Report:
     def table(self) -> Table:
         """Lay out one line per workload and contender."""
         title = f"{self.model} shape, random weights"
-        table = Table("workload", "contender", title=title, box=SIMPLE_HEAD)
+        table = Table("workload", "contender", title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for heading in HEADINGS:
             table.add_column(heading, justify="right")
         for column in table.columns:
@@ -109,6 +112,9 @@ class Report:
             for result in results:
                 if result.skipped:
                     yield f"{workload.name}: {result.contender} skipped, {result.skipped}"
+                elif max(result.timed) > NOISY * min(result.timed):
+                    span = f"{min(result.timed):.2f} to {max(result.timed):.2f} s"
+                    yield f"{workload.name}: {result.contender} varied, {span}: a busy machine?"
                 if not all(sample.exact for sample in result.samples):
                     yield f"{workload.name}: the peak of {result.contender} is a lower bound"
         milliseconds = f"{1e3 * self.import_time.median:.0f} ms above the bare interpreter"

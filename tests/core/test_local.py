@@ -89,7 +89,8 @@ def test_batches_run_across_queries(mini: Path, monkeypatch: pytest.MonkeyPatch)
 
     def counted(pairs: Any) -> torch.Tensor:
         calls.append(len(pairs))
-        return logits(pairs)
+        result: torch.Tensor = logits(pairs)
+        return result
 
     monkeypatch.setattr(scorer, "logits", counted)
     for found, expected in zip(reranker.score_many(requests), alone, strict=True):

@@ -41,7 +41,8 @@ def run(model: JinaBert, inputs: list[Tensor], types: list[Tensor]) -> Tensor:
     ids, kinds = (torch.cat([tensors[i] for i in order]) for tensors in (inputs, types))
     with torch.inference_mode():
         logits = model(ids, kinds, groups([len(inputs[i]) for i in order]))
-    return logits[torch.tensor(order).argsort()].double()
+    back: Tensor = logits[torch.tensor(order).argsort()]
+    return back.double()
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,0 +1,275 @@
+"""The commands of `jina-rerank`. This module needs typer and rich; `jina_rerank.cli` does not."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from types import FunctionType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from . import __version__, terminal
+from .errors import JinaRerankError
+from .files import Failure, Passage, read
+from .hub import Hub, locate
+from .jobs import Job
+from .reranker import Reranker
+from .types import Ranking
+
+PLUGINS = "jina_rerank.commands"
+"""The entry point group where other distributions add commands."""
+
+FAILURES = 20
+"""How many bad lines are named."""
+
+ROWS = 10
+"""How many documents a table shows unless the user says how many."""
+
+MANY_DOCUMENTS = 200
+"""More than these take long enough for a progress bar."""
+
+
+class UsageError(typer.TyperException):
+    """An argument that typer accepts and we do not."""
+
+    exit_code = 2
+
+
+class Commands(TyperGroup):
+    """The built-in commands, and those of other distributions, which are loaded when needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name every command, the built-in ones first."""
+        built_in = super().list_commands(ctx)
+        return [*built_in, *sorted(_plugins().keys() - set(built_in))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Find a command by its name; None if there is none."""
+        command = super().get_command(ctx, cmd_name)
+        if command is None and (entry := _plugins().get(cmd_name)) is not None:
+            command = _command(entry)
+            command.name = cmd_name
+        return command
+
+    def invoke(self, ctx: Any) -> None:
+        """Run a command; what it returns is no exit code."""
+        super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        terminal.show(f"{terminal.PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Sort documents by their relevance to a query."""
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command that the arguments name.
+
+    Args:
+        arguments: What stands after the program's name; None is what this process was given.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        typer.TyperException: The usage is wrong; it knows the exit code.
+        Exception: Whatever the command raises.
+    """
+    code = get_command(app).main(arguments, terminal.PROGRAM, standalone_mode=False)
+    return code if code is not None else 0
+
+
+Query = Annotated[
+    str, typer.Argument(metavar="QUERY", help="What is searched for.", show_default=False)
+]
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE",
+        help="Text, a document a line; or JSON Lines, if the name ends in .jsonl or .ndjson. "
+        "'-' is standard input.",
+        show_default=False,
+    ),
+]
+TopN = Annotated[
+    int | None,
+    typer.Option(metavar="N", help=f"Keep the N best; else all, of which a terminal shows {ROWS}."),
+]
+Threshold = Annotated[
+    float | None, typer.Option(metavar="SCORE", help="Keep scores of at least this.")
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="MODEL", help="A name of 'jina-rerank models', a directory, or a Hugging Face id."
+    ),
+]
+BackendName = Annotated[
+    str | None,
+    typer.Option("--backend", metavar="NAME", help="local, api or sagemaker; else what fits."),
+]
+Paragraphs = Annotated[
+    bool,
+    typer.Option(
+        "--paragraphs", help="In text, a document is a paragraph: lines up to a blank one."
+    ),
+]
+TextField = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD", help="The text in JSON Lines, else 'text'; makes '-' JSON Lines."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Rank nothing if any line is bad.")]
+
+
+@app.command()
+def rank(  # noqa: PLR0913 - the options, each by its name
+    query: Query,
+    files: Files,
+    *,
+    top_n: TopN = None,
+    threshold: Threshold = None,
+    model: Model = "nano",
+    backend: BackendName = None,
+    paragraphs: Paragraphs = False,
+    text_field: TextField = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the documents of files, all of them together, best first.
+
+    Exit codes:
+    0 fine
+    1 some lines were bad, the others are ranked
+    2 wrong usage
+    3 the model or the backend is not available
+    """
+    new = partial(Reranker, model, backend=backend, top_n=top_n, score_threshold=threshold)
+    with _usage():  # every argument is checked before anything is loaded
+        new()
+        Job.of(query, ())
+        passages, failures = read(
+            files, sys.stdin.buffer, paragraphs=paragraphs, text_field=text_field
+        )
+    _name(failures)
+    if passages and not (strict and failures):
+        bar = len(passages) > MANY_DOCUMENTS and sys.stderr.isatty()
+        with new(show_progress=bar) as reranker:
+            ranking, seconds = _rank(reranker, query, passages)
+        if as_json:
+            terminal.show(terminal.ranking_json(ranking, passages))
+        elif sys.stdout.isatty():
+            rows = ROWS if top_n is None else None
+            terminal.show_ranking(ranking, passages, rows=rows, seconds=seconds)
+        else:
+            for line in terminal.ranking_lines(ranking, passages):
+                terminal.show(line)
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models(*, as_json: AsJson = False) -> None:
+    """List the models known by name; any other reranker works by its directory or id."""
+    if as_json:
+        terminal.show(terminal.models_json())
+    elif sys.stdout.isatty():
+        terminal.show_models()
+    else:
+        for line in terminal.model_lines():
+            terminal.show(line)
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _name(failures: list[Failure]) -> None:
+    """Name the bad lines, but not a thousand of them."""
+    for failure in failures[:FAILURES]:
+        terminal.say(f"{failure.file}:{failure.line}: {failure.error}")
+    if len(failures) > FAILURES:
+        terminal.say(f"... and {len(failures) - FAILURES} more bad lines")
+
+
+def _rank(reranker: Reranker, query: str, passages: list[Passage]) -> tuple[Ranking[str], float]:
+    """Load, rank, and take the seconds of the ranking alone."""
+    settings = reranker.settings
+    # A download shows bars of its own.
+    downloads = settings.backend_name == "local" and isinstance(locate(settings), Hub)
+    with nullcontext() if downloads else terminal.status(f"Loading {reranker.model}"):
+        reranker.load()
+    waiting = terminal.status(f"Ranking {len(passages):,} documents with {reranker.model}")
+    start = time.perf_counter()
+    with nullcontext() if settings.show_progress else waiting:
+        ranking = reranker.rank(query, [passage.text for passage in passages])
+    return ranking, time.perf_counter() - start
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=PLUGINS)}
+
+
+def _command(entry: EntryPoint) -> Any:
+    """Load another distribution's command; if that fails, only running it is an error."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C is theirs to handle
+    try:
+        return get_command(_typer(entry.load()))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other commands have to work
+        reason = f"{type(error).__name__}: {error}"
+        return get_command(_broken(f"{entry.name!r} ({entry.value}) cannot be loaded: {reason}"))
+
+
+def _typer(value: object) -> typer.Typer:
+    """Turn a function into an app; its signature is the command line."""
+    if isinstance(value, typer.Typer):
+        return value
+    if not isinstance(value, FunctionType):
+        msg = f"it must be a typer.Typer or a function, not {type(value).__name__}"
+        raise TypeError(msg)
+    single = typer.Typer(add_completion=False)
+    single.command()(value)
+    return single
+
+
+def _broken(reason: str) -> typer.Typer:
+    """Make a command that takes any arguments and only says why it cannot work."""
+    single = typer.Typer(add_completion=False)
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+    @single.command(help="Cannot be loaded.", add_help_option=False, context_settings=anything)
+    def fail() -> None:
+        msg = f"the command {reason}; reinstall or uninstall the package that it comes from"
+        raise JinaRerankError(msg)
+
+    return single

@@ -1,0 +1,258 @@
+"""What the command line prints: tables for people, plain lines and JSON for programs.
+
+Documents, file names and messages may hold anything; nothing that steers a terminal gets through.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .files import Passage
+from .models import EVERYWHERE, MODELS
+from .types import RankedDocument, Ranking
+
+PROGRAM = "jina-rerank"
+
+MOST_LINES = 30
+"""About a screenful: what the texts of a table share."""
+
+LEAST_LINES = 3
+"""What each of them has at least."""
+
+GAP = 2
+"""Between columns."""
+
+MIN_WIDTH = 20
+"""Of a text, on however narrow a terminal."""
+
+# ECMA-48: control sequences, control strings with their terminator, other escape sequences. The
+# classes exclude what starts or ends a sequence, so that hostile text costs linear time.
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    r"|(?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*+(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*+[0-~]"
+)
+_SPACE = re.compile(r"\r\n|[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+# Other controls, explicit bidirectional embedding, override and isolation, halves of surrogates.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# json.dumps leaves these as they are; bidirectional marks included, for an escape loses nothing.
+_UNESCAPED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    r"""Make a text safe to print on one line of a terminal.
+
+    Args:
+        text: Anything.
+
+    Returns:
+        The text without escape sequences, with a space for each tab, line end or other control
+        that is a space, and with U+FFFD for any other control character.
+
+    >>> clean("\x1b[31mred\x1b[0m\tand\a blue")
+    'red and� blue'
+    """
+    return _CONTROL.sub("\ufffd", _SPACE.sub(" ", _SEQUENCE.sub("", text)))
+
+
+def dump(value: object) -> str:
+    r"""Write JSON on one line, readable in any language, with escapes for control characters.
+
+    >>> print(dump({"naïve": "\x1b[31m\x9b"}))
+    {"naïve": "\u001b[31m\u009b"}
+    """
+    written = json.dumps(value, ensure_ascii=False)
+    return _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def say(message: str) -> None:
+    """Print a message on standard error, one line."""
+    print(f"{PROGRAM}: {clean(message)}", file=sys.stderr)  # noqa: T201 - this is the terminal
+
+
+def say_usage(message: str, command: str | None) -> None:
+    """Print what is wrong with the usage, and where the right one is explained."""
+    if message:  # else it is the help itself
+        say(message if command is None else f"{message.rstrip('.')}; see '{command} --help'")
+
+
+def show(text: str) -> None:
+    """Print results on standard output."""
+    print(text)  # noqa: T201 - this is the terminal
+
+
+@contextmanager
+def status(message: str) -> Iterator[None]:
+    """Show that something is under way, if somebody watches standard error."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with Console(stderr=True).status(Text(clean(message))):
+        yield
+
+
+def ranking_lines(ranking: Ranking[str], passages: Sequence[Passage]) -> Iterator[str]:
+    """Write a line per document: score, file and line, text, with tabs between."""
+    for item in ranking:
+        passage = passages[item.index]
+        place = f"{clean(passage.file)}:{passage.line}"
+        yield f"{_number(item.score, 6)}\t{place}\t{clean(passage.text)}"
+
+
+def ranking_json(ranking: Ranking[str], passages: Sequence[Passage]) -> str:
+    """Write a ranking as one JSON object, its documents unchanged."""
+    results = [
+        {
+            "index": item.index,
+            "score": item.score,
+            "file": passages[item.index].file,
+            "line": passages[item.index].line,
+            "document": item.document,
+        }
+        for item in ranking
+    ]
+    usage = {"total_tokens": ranking.usage.total_tokens}
+    return dump({"model": ranking.model, "usage": usage, "results": results})
+
+
+def show_ranking(
+    ranking: Ranking[str], passages: Sequence[Passage], *, rows: int | None, seconds: float
+) -> None:
+    """Print a ranking as a table, and below it what it took.
+
+    Args:
+        ranking: The ranking.
+        passages: The documents that were ranked.
+        rows: How many of the ranking to print; None is all.
+        seconds: What the ranking took.
+    """
+    console = _console()
+    shown = ranking[:rows]
+    files = {passage.file for passage in passages}
+    facts = [
+        clean(ranking.model),
+        _count(len(passages), "document"),
+        _count(ranking.usage.total_tokens, "token"),
+        f"{seconds:.1f} s",
+    ]
+    if len(files) == 1:
+        facts.insert(1, clean(passages[0].file))
+    if shown:
+        console.print(_ranking_table(console, shown, passages), Text())
+    console.print(Text(" · ".join(facts), style="dim"))
+    if len(shown) < len(ranking):
+        more = f"{len(shown)} of {len(ranking)} shown; --top-n {len(ranking)} shows all"
+        console.print(Text(more, style="dim"))
+    elif not shown:
+        console.print(Text("no document reaches the threshold", style="dim"))
+
+
+def _ranking_table(
+    console: Console, shown: Sequence[RankedDocument[str]], passages: Sequence[Passage]
+) -> Table:
+    title, places = _places(shown, passages)
+    scores = [_number(item.score, 4) for item in shown]
+    widths = [
+        max(len("rank"), len(str(len(shown)))),
+        max(len("score"), *map(len, scores)),
+        min(max(len(title), *map(cell_len, places)), console.width // 3),
+    ]
+    rest = max(console.width - sum(widths) - 3 * GAP, MIN_WIDTH)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    table.add_column("rank", justify="right", width=widths[0], style="dim")
+    table.add_column("score", justify="right", width=widths[1], style="bold green")
+    table.add_column(title, justify="right", width=widths[2], style="cyan", overflow="fold")
+    table.add_column("text", width=rest)
+    lines = max(LEAST_LINES, MOST_LINES // len(shown))
+    for rank, (item, score, place) in enumerate(zip(shown, scores, places, strict=True), 1):
+        text = _excerpt(item.document, console, width=rest, lines=lines)
+        table.add_row(str(rank), score, Text(place), text)
+    return table
+
+
+def _places(
+    shown: Sequence[RankedDocument[str]], passages: Sequence[Passage]
+) -> tuple[str, list[str]]:
+    """Say where the documents stand as briefly as possible, and give the column its title."""
+    found = [passages[item.index] for item in shown]
+    files = {passage.file for passage in passages}
+    if len(files) == 1:
+        return "line", [str(passage.line) for passage in found]
+    unique = len({Path(file).name for file in files}) == len(files)
+    names = [Path(passage.file).name if unique else passage.file for passage in found]
+    places = zip(names, found, strict=True)
+    return "file", [f"{clean(name)}:{passage.line}" for name, passage in places]
+
+
+def _excerpt(text: str, console: Console, *, width: int, lines: int) -> Text:
+    """Wrap a text, and end it with an ellipsis if it needs more than so many lines."""
+    longest = 4 * width * lines  # characters, so that a text of megabytes is not wrapped
+    words = " ".join(clean(text[:longest]).split())
+    wrapped = Text(words).wrap(console, width)
+    kept = list(wrapped[:lines])
+    if len(wrapped) > lines or len(text) > longest:
+        kept[-1].truncate(width - 1)
+        kept[-1].rstrip()
+        kept[-1].append("…")
+    return Text("\n").join(kept)
+
+
+def model_lines() -> Iterator[str]:
+    """Write a line per model: alias, name, parameters, context, licence, backends, note."""
+    for info in MODELS:
+        size = info.parameters if info.parameters is not None else "-"
+        backends = ",".join(info.backends)
+        values = (info.alias or "-", info.name, size, info.context, info.licence, backends)
+        yield "\t".join(map(str, (*values, info.note)))
+
+
+def models_json() -> str:
+    """Write the model table as a JSON array."""
+    return dump([asdict(info) for info in MODELS])
+
+
+def show_models() -> None:
+    """Print the model table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0), header_style="dim")
+    table.add_column("alias", style="bold cyan", no_wrap=True)
+    table.add_column("name and note", ratio=1)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("context", justify="right", no_wrap=True)
+    table.add_column("licence", no_wrap=True)
+    table.add_column("backends", width=max(map(len, EVERYWHERE)))
+    for info in MODELS:
+        name = Text.assemble((info.name, "bold"), "\n", (info.note, "dim"))
+        size, context = _size(info.parameters), f"{info.context:,}"
+        backends = " ".join(info.backends)
+        table.add_row(info.alias, name, size, context, info.licence, backends)
+    _console().print(table)
+
+
+def _console() -> Console:
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def _number(score: float | None, digits: int) -> str:
+    return "-" if score is None else f"{score:.{digits}f}"
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+
+
+def _size(parameters: int | None) -> str:
+    if parameters is None:
+        return "-"
+    million, billion = 1e6, 1e9
+    if parameters < billion:
+        return f"{parameters / million:.0f}M"
+    return f"{parameters / billion:.1f}B"

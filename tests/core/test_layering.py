@@ -1,0 +1,92 @@
+"""The arrows of the design, checked on the import statements; and what importing costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jina_rerank
+
+SOURCE = Path(jina_rerank.__file__).parent
+ROOT = SOURCE.parents[3]
+HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "numpy", "tqdm"}
+HEAVY |= {"httpx2", "httpx", "requests", "urllib3", "aiohttp", "boto3", "typer", "rich", "pydantic"}
+
+BELOW = {
+    "errors": set(),
+    "types": set(),
+    "models": set(),
+    "backends.base": {"types"},
+    "settings": {"backends.base", "models"},
+    "jobs": {"backends.base", "errors", "settings", "types"},
+    "reranker": {"backends.base", "errors", "jobs", "models", "settings", "types"},
+    "hub": {"errors", "models", "settings"},
+    "backends.local": {"backends.base", "errors", "hub", "jina_bert", "settings", "types"},
+}
+"""What each module may import of its own package: only what stands below it."""
+
+
+def imports(path: Path) -> set[str]:
+    """Name what a module imports: other modules of the package, and foreign packages."""
+    package = [*path.relative_to(SOURCE).parent.parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) + 1 - node.level], *(node.module or "").split(".")]
+            found.add("." + ".".join(filter(None, base)))
+    return found
+
+
+@pytest.mark.parametrize("module", BELOW)
+def test_module_imports_only_what_stands_below(module: str) -> None:
+    path = SOURCE.joinpath(*module.split(".")).with_suffix(".py")
+    own = {name[1:] for name in imports(path) if name.startswith(".")}
+    above = {name for name in own if not {name, name.split(".")[0]} & BELOW[module]}
+    assert above == set()
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "jina_bert").glob("*.py")), ids=lambda p: p.stem)
+def test_model_knows_no_backend(path: Path) -> None:
+    own = {name[1:] for name in imports(path) if name.startswith(".")}
+    allowed = {"errors", "hub", "settings"}
+    assert {name for name in own if not name.startswith("jina_bert")} <= allowed
+
+
+def test_backends_do_not_know_each_other() -> None:
+    names = {path.stem for path in (SOURCE / "backends").glob("*.py")} - {"__init__", "base"}
+    for name in names:
+        own = imports(SOURCE / "backends" / f"{name}.py")
+        assert {n for n in own if n.startswith(".backends")} <= {".backends.base", ".backends"}
+
+
+def test_every_module_is_in_the_table_or_in_a_layer_of_its_own() -> None:
+    known = {*BELOW, "__init__", "backends.__init__", "testing", "cli", "commands", "files", "terminal"}
+    modules = {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")
+    }
+    assert {name for name in modules if not name.startswith("jina_bert.")} - known == set()
+
+
+@pytest.mark.parametrize("module", ["jina_rerank", "jina_rerank.testing", "jina_rerank.hub"])
+def test_import_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {name.split(".")[0] for name in done.stdout.split()} & HEAVY == set()
+
+
+def test_versions_agree() -> None:
+    files = [*ROOT.glob("shared/*/pyproject.toml"), *ROOT.glob("packages/*/pyproject.toml")]
+    assert len(files) >= 2
+    for path in files:
+        assert f'\nversion = "{jina_rerank.__version__}"\n' in path.read_text(encoding="utf-8")

@@ -1,0 +1,52 @@
+"""What users import: the names, and that every one of them is documented."""
+
+import inspect
+import pickle
+
+import pytest
+
+import jina_rerank
+from jina_rerank import errors
+
+ERRORS = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, errors.JinaRerankError)
+]
+
+
+def test_all_names_exist_and_are_documented() -> None:
+    assert jina_rerank.__all__ == sorted(jina_rerank.__all__, key=lambda n: (not n.isupper(), n))
+    for name in jina_rerank.__all__:
+        value = getattr(jina_rerank, name)
+        assert inspect.getdoc(value), name
+        if inspect.isclass(value):
+            undocumented = [
+                member
+                for member, method in vars(value).items()
+                if not member.startswith("_") and inspect.isfunction(method) and not method.__doc__
+            ]
+            assert undocumented == [], name
+
+
+def test_every_error_is_public() -> None:
+    assert {error.__name__ for error in ERRORS} <= set(jina_rerank.__all__)
+    assert len(ERRORS) == 15
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_errors_survive_pickle(error: type[Exception]) -> None:
+    attributes = {"status": 429, "code": "RATE", "retry_after": 1.5, "request_id": "r"}
+    status = issubclass(error, errors.APIStatusError)
+    raised = error("message", **attributes) if status else error("message")
+    copy = pickle.loads(pickle.dumps(raised))  # noqa: S301 - made in this line
+    assert type(copy) is error
+    assert str(copy) == "message"
+    assert vars(copy) == vars(raised) == (attributes if status else {})
+
+
+def test_error_tree_is_the_documented_one() -> None:
+    assert issubclass(errors.MissingDependencyError, ImportError)
+    assert issubclass(errors.APITimeoutError, errors.APIConnectionError)
+    described = inspect.getdoc(errors) or ""
+    assert [error.__name__ for error in ERRORS if error.__name__ not in described] == []
