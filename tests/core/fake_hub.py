@@ -60,7 +60,10 @@ def start(endpoint: str, home: Path, jobs: Jobs, **more: Any) -> subprocess.Pope
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     """Wait for a process of `start` and return what became of its jobs."""
-    output, _ = process.communicate(timeout=PATIENCE)
+    try:
+        output, _ = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
     assert process.returncode == 0
     return dict(json.loads(output))
 

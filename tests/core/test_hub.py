@@ -267,7 +267,7 @@ def test_dropped_connection_goes_on_where_it_stopped(served: Any) -> None:
         ("portal", "ModelNotFoundError", ["'org/portal'", "hf download org/portal"]),
         ("short", "ModelNotFoundError", [WEIGHTS, "'org/short'", "try again"]),
         ("cache is a file", "ModelNotFoundError", ["could not be stored", "cache_dir"]),
-        ("damaged", "CheckpointError", [WEIGHTS, "download it again"]),
+        ("damaged", "CheckpointError", ["download it again"]),
     ],
 )
 def test_repo_that_cannot_be_read_says_what_to_do(
@@ -303,7 +303,7 @@ def test_damaged_file_of_the_cache_is_fetched_again_once_the_one_named_is_delete
     (snapshot,) = cache.glob(f"*/snapshots/*/{WEIGHTS}")
     with snapshot.open("r+b") as file:
         file.truncate(700_000)
-    with pytest.raises(CheckpointError, match=WEIGHTS) as caught:
+    with pytest.raises(CheckpointError, match="download it again") as caught:
         Reranker("org/mini", cache_dir=cache, local_files_only=True).load()
     named = re.search("'([^']+)'", str(caught.value))
     assert named is not None

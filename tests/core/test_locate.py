@@ -52,9 +52,12 @@ def test_token_in_any_form_is_given_to_the_hub_as_text(given: object, sent: str 
     assert source.token == sent
 
 
-def test_token_of_two_lines_is_refused_without_showing_it() -> None:
+@pytest.mark.parametrize(
+    "token", [f"{TOKEN}\n{TOKEN}", f"{TOKEN}\N{EURO SIGN}"], ids=["two lines", "not ASCII"]
+)
+def test_token_that_no_header_can_hold_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(ValueError, match="token") as caught:
-        hub.locate(Settings(model="org/private", token=f"{TOKEN}\n{TOKEN}"))
+        hub.locate(Settings(model="org/private", token=token))
     assert TOKEN not in str(caught.value)
 
 
@@ -78,6 +81,12 @@ def test_empty_directory_says_so(tmp_path: Path) -> None:
 def test_path_without_a_directory_is_not_looked_up_on_the_hub(model: str) -> None:
     with pytest.raises(ModelNotFoundError, match="there is no directory"):
         Reranker(model).load()
+
+
+@pytest.mark.parametrize("model", ["a" * 5000, "no\0where"], ids=["too long", "with a null"])
+def test_name_that_no_directory_can_have_is_not_found(model: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="no directory here"):
+        Reranker(model, local_files_only=True).load()
 
 
 def test_relative_directory_without_a_dot_is_found(

@@ -32,7 +32,10 @@ def test_later_models_run_only_remotely() -> None:
         "jina-reranker-v3",
     }
     assert all(info.repo is None for info in later)
-    assert [info.name for info in later if info.listwise] == ["jina-reranker-v3", "jina-reranker-v3.5"]
+    assert [info.name for info in later if info.listwise] == [
+        "jina-reranker-v3",
+        "jina-reranker-v3.5",
+    ]
 
 
 def test_unknown_model_is_no_error() -> None:

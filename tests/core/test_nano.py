@@ -6,11 +6,11 @@ from pathlib import Path
 
 import bm25s
 import ir_measures
+import jina_rerank_nano
 import Stemmer
 from ir_measures import nDCG
 from safetensors import safe_open
 
-import jina_rerank_nano
 from jina_rerank import Reranker
 from jina_rerank.models import find
 
@@ -27,9 +27,13 @@ def bm25(corpus: dict[str, str], queries: dict[str, str]) -> dict[str, list[str]
     """Return the ids of the best candidates of each query."""
     stemmer = Stemmer.Stemmer("english")
     retriever = bm25s.BM25()
-    texts = bm25s.tokenize(list(corpus.values()), stopwords="en", stemmer=stemmer, show_progress=False)
+    texts = bm25s.tokenize(
+        list(corpus.values()), stopwords="en", stemmer=stemmer, show_progress=False
+    )
     retriever.index(texts, show_progress=False)
-    words = bm25s.tokenize(list(queries.values()), stopwords="en", stemmer=stemmer, show_progress=False)
+    words = bm25s.tokenize(
+        list(queries.values()), stopwords="en", stemmer=stemmer, show_progress=False
+    )
     found, _ = retriever.retrieve(words, corpus=list(corpus), k=CANDIDATES, show_progress=False)
     return {query: list(ids) for query, ids in zip(queries, found, strict=True)}
 

@@ -104,7 +104,9 @@ def test_nothing_to_score_makes_no_call() -> None:
 
 
 def test_numpy_scores_become_python_floats() -> None:
-    scores = Reranker(backend=Given(*np.array([0.25, 0.5], dtype=np.float32))).score("q", ["a", "b"])
+    scores = Reranker(backend=Given(*np.array([0.25, 0.5], dtype=np.float32))).score(
+        "q", ["a", "b"]
+    )
     assert [type(score) for score in scores] == [float, float]
 
 
@@ -299,7 +301,9 @@ def test_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
         raise ModuleNotFoundError(name="torch")
 
     monkeypatch.setattr(local, "create", create)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'jina-rerank\[local\]'") as caught:
+    with pytest.raises(
+        MissingDependencyError, match=r"pip install 'jina-rerank\[local\]'"
+    ) as caught:
         Reranker("nano").load()
     assert isinstance(caught.value, ImportError)
 

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from .errors import JinaRerankError
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        from typer import TyperException  # noqa: PLC0415 - an extra, and slow to load
+        from typer import Abort, TyperException  # noqa: PLC0415 - an extra, and slow to load
 
         from . import commands, terminal  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -55,7 +56,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         missing = f"jina-rerank: the command line needs {error.name}"
         print(f"{missing}: pip install 'jina-rerank[cli]'", file=sys.stderr)  # noqa: T201
         return UNAVAILABLE
-    _prepare_output()
+    _prepare_streams()
     try:
         code = commands.run(arguments)
         sys.stdout.flush()
@@ -63,6 +64,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         context = getattr(error, "ctx", None)
         terminal.say_usage(error.format_message(), context and context.command_path)
         return error.exit_code
+    except Abort:  # a plugin's question that was not answered
+        return 1
     except JinaRerankError as error:
         terminal.say(str(error))
         return UNAVAILABLE
@@ -74,8 +77,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
-def _prepare_output() -> None:
+def _prepare_streams() -> None:
     """Write UTF-8 to files and pipes; on a terminal, never fail on what it cannot show."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started this process
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):
         encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="replace")

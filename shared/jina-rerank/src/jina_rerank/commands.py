@@ -1,29 +1,22 @@
 """The commands of `jina-rerank`. This module needs typer and rich; `jina_rerank.cli` does not."""
 
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
-from types import FunctionType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
 from . import __version__, terminal
-from .errors import JinaRerankError
 from .files import Failure, Passage, read
 from .hub import Hub, locate
 from .jobs import Job
+from .plugins import Commands
 from .reranker import Reranker
 from .types import Ranking
-
-PLUGINS = "jina_rerank.commands"
-"""The entry point group where other distributions add commands."""
 
 FAILURES = 20
 """How many bad lines are named."""
@@ -39,27 +32,6 @@ class UsageError(typer.TyperException):
     """An argument that typer accepts and we do not."""
 
     exit_code = 2
-
-
-class Commands(TyperGroup):
-    """The built-in commands, and those of other distributions, which are loaded when needed."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Name every command, the built-in ones first."""
-        built_in = super().list_commands(ctx)
-        return [*built_in, *sorted(_plugins().keys() - set(built_in))]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Find a command by its name; None if there is none."""
-        command = super().get_command(ctx, cmd_name)
-        if command is None and (entry := _plugins().get(cmd_name)) is not None:
-            command = _command(entry)
-            command.name = cmd_name
-        return command
-
-    def invoke(self, ctx: Any) -> None:
-        """Run a command; what it returns is no exit code."""
-        super().invoke(ctx)
 
 
 app = typer.Typer(
@@ -234,42 +206,3 @@ def _rank(reranker: Reranker, query: str, passages: list[Passage]) -> tuple[Rank
     with nullcontext() if settings.show_progress else waiting:
         ranking = reranker.rank(query, [passage.text for passage in passages])
     return ranking, time.perf_counter() - start
-
-
-def _plugins() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=PLUGINS)}
-
-
-def _command(entry: EntryPoint) -> Any:
-    """Load another distribution's command; if that fails, only running it is an error."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C is theirs to handle
-    try:
-        return get_command(_typer(entry.load()))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other commands have to work
-        reason = f"{type(error).__name__}: {error}"
-        return get_command(_broken(f"{entry.name!r} ({entry.value}) cannot be loaded: {reason}"))
-
-
-def _typer(value: object) -> typer.Typer:
-    """Turn a function into an app; its signature is the command line."""
-    if isinstance(value, typer.Typer):
-        return value
-    if not isinstance(value, FunctionType):
-        msg = f"it must be a typer.Typer or a function, not {type(value).__name__}"
-        raise TypeError(msg)
-    single = typer.Typer(add_completion=False)
-    single.command()(value)
-    return single
-
-
-def _broken(reason: str) -> typer.Typer:
-    """Make a command that takes any arguments and only says why it cannot work."""
-    single = typer.Typer(add_completion=False)
-    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-
-    @single.command(help="Cannot be loaded.", add_help_option=False, context_settings=anything)
-    def fail() -> None:
-        msg = f"the command {reason}; reinstall or uninstall the package that it comes from"
-        raise JinaRerankError(msg)
-
-    return single

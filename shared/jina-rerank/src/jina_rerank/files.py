@@ -127,12 +127,13 @@ def _check(names: Sequence[str], text_field: str | None) -> None:
 
 
 def _check_field(failures: list[Failure]) -> None:
-    """Raise if no line has the field: one mistake in the option, not many in the file."""
-    if failures and all(isinstance(failure.error, MissingFieldError) for failure in failures):
-        first = failures[0]
+    """Raise if that is what most lines lack: one mistake in the option, not many in the file."""
+    missing = [failure for failure in failures if isinstance(failure.error, MissingFieldError)]
+    if len(missing) > len(failures) / 2:
+        first = missing[0]
         msg = (
-            f"{_title(first.file)} {first.error}, and the other lines have not either; "
-            f"choose one with --text-field"
+            f"{_title(first.file)} has nothing to rank: line {first.line} {first.error}; "
+            f"choose a field with --text-field"
         )
         raise InputError(msg)
 
@@ -262,13 +263,13 @@ def _json(line: str) -> object:
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:
-        msg = f"broken JSON at column {error.colno}: {error.msg}"
+        msg = f"broken JSON at column {error.colno}: {error.msg.removesuffix(' starting at')}"
         raise LineError(msg) from error
     except RecursionError as error:
         msg = "JSON nested too deeply"
         raise LineError(msg) from error
     except ValueError as error:  # Python's limit on the digits of an integer
-        msg = f"JSON with a number that is too long: {error}"
+        msg = "JSON with a number of too many digits"
         raise LineError(msg) from error
 
 

@@ -3,9 +3,10 @@
 import importlib.resources
 import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -60,17 +61,22 @@ class Hub:
     revision: str | None = None
     cache_dir: str | Path | None = None
     local_files_only: bool = False
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     def file(self, name: str) -> Path:
         """Return the path of a file in the cache, downloading it with a progress bar if need be."""
         import huggingface_hub as hub  # noqa: PLC0415 - slow to load, and not needed for a directory
+        from huggingface_hub import errors  # noqa: PLC0415
 
         with self._explained(name):
             cached = hub.try_to_load_from_cache(
                 self.repo, name, cache_dir=self.cache_dir, revision=self.revision
             )
-            if not isinstance(cached, str) and not self.local_files_only:
+            if isinstance(cached, str) and (self.local_files_only or _is_commit(self.revision)):
+                return Path(cached)  # what hf_hub_download would return, after a request or two
+            if self.local_files_only:
+                raise errors.LocalEntryNotFoundError(name)
+            if not isinstance(cached, str):
                 # One request that is not retried: without a network the error comes at once.
                 url = hub.hf_hub_url(self.repo, name, revision=self.revision)
                 hub.get_hf_file_metadata(url, token=self.token)
@@ -79,7 +85,6 @@ class Hub:
                 name,
                 revision=self.revision,
                 cache_dir=self.cache_dir,
-                local_files_only=self.local_files_only,
                 token=self.token,
             )
         return Path(path)
@@ -104,12 +109,22 @@ class Hub:
         except errors.RemoteEntryNotFoundError as error:
             msg = f"{where} has no {name} on the hub"
             raise ModelNotFoundError(msg) from error
-        except (errors.LocalEntryNotFoundError, httpx2.TransportError) as error:
+        except (
+            errors.LocalEntryNotFoundError,
+            errors.OfflineModeIsEnabled,
+            httpx2.RequestError,
+        ) as error:
             raise ModelNotFoundError(self._offline(name)) from error
-        except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled) as error:
+        except errors.HfHubHTTPError as error:
+            if error.response.status_code in {401, 403}:
+                msg = f"the hub refused the token for {self.repo!r}: run 'hf auth login'"
+                raise ModelNotFoundError(msg) from error
             msg = f"the hub did not give {name} of {where}: {type(error).__name__}; try again later"
             raise ModelNotFoundError(msg) from error
         except OSError as error:
+            if error.errno is None:  # huggingface_hub's own: fewer bytes than announced
+                msg = f"{name} of {where} did not arrive whole; try again"
+                raise ModelNotFoundError(msg) from error
             msg = f"{name} of {where} could not be stored: {error}; choose another cache_dir"
             raise ModelNotFoundError(msg) from error
 
@@ -117,7 +132,12 @@ class Hub:
         from huggingface_hub import constants  # noqa: PLC0415
 
         cache = os.fspath(self.cache_dir or constants.HF_HUB_CACHE)
-        why = "local_files_only is set" if self.local_files_only else "the hub cannot be reached"
+        reasons = {
+            "local_files_only is set": self.local_files_only,
+            "HF_HUB_OFFLINE is set": constants.HF_HUB_OFFLINE,
+            "the hub cannot be reached": True,
+        }
+        why = next(reason for reason, holds in reasons.items() if holds)
         revision = f" --revision {self.revision}" if self.revision else ""
         return (
             f"{name} of {self.repo!r} is not in {cache!r}, and {why}; where there is a network run "
@@ -135,11 +155,12 @@ def locate(settings: Settings) -> Source:
     info = find(settings.model)
     if info is not None and info.package is not None:
         return _package(info.package, info.name)
-    path = Path(settings.model).expanduser()
-    if info is None and path.is_dir():
-        return Directory(path)
+    # os.path answers where pathlib raises: an unknown home, a name too long for a file.
+    path = os.path.expanduser(settings.model)  # noqa: PTH111
+    if info is None and os.path.isdir(path):  # noqa: PTH112
+        return Directory(Path(path))
     if info is None and settings.model.startswith((".", "~", os.sep)):
-        msg = f"there is no directory {str(path)!r}"
+        msg = f"there is no directory {path!r}"
         raise ModelNotFoundError(msg)
     return Hub(
         repo=info.repo if info is not None and info.repo is not None else settings.model,
@@ -164,9 +185,19 @@ def _unknown(model: str) -> str:
     )
 
 
+def _is_commit(revision: str | None) -> bool:
+    return revision is not None and re.fullmatch("[0-9a-f]{40}", revision) is not None
+
+
 def _reveal(secret: object) -> str | None:
     """Return the text of a secret: a string, pydantic's SecretStr, or Haystack's Secret."""
     for method in ("get_secret_value", "resolve_value"):
         if hasattr(secret, method):
-            return str(getattr(secret, method)())
-    return secret if isinstance(secret, str) else None
+            secret = getattr(secret, method)()
+    if not isinstance(secret, str):
+        return None
+    text = secret.strip()
+    if not (text.isascii() and text.isprintable()):
+        msg = "token must be one line of ASCII text"
+        raise ValueError(msg)
+    return text

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +30,9 @@ LEAST_LINES = 3
 
 GAP = 2
 """Between columns."""
+
+LINE = "line"
+"""The title of a column of line numbers, which stand to the right."""
 
 MIN_WIDTH = 20
 """Of a text, on however narrow a terminal."""
@@ -170,7 +173,8 @@ def _ranking_table(
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
     table.add_column("rank", justify="right", width=widths[0], style="dim")
     table.add_column("score", justify="right", width=widths[1], style="bold green")
-    table.add_column(title, justify="right", width=widths[2], style="cyan", overflow="fold")
+    justify: JustifyMethod = "right" if title == LINE else "left"
+    table.add_column(title, justify=justify, width=widths[2], style="cyan", overflow="fold")
     table.add_column("text", width=rest)
     lines = max(LEAST_LINES, MOST_LINES // len(shown))
     for rank, (item, score, place) in enumerate(zip(shown, scores, places, strict=True), 1):
@@ -186,7 +190,7 @@ def _places(
     found = [passages[item.index] for item in shown]
     files = {passage.file for passage in passages}
     if len(files) == 1:
-        return "line", [str(passage.line) for passage in found]
+        return LINE, [str(passage.line) for passage in found]
     unique = len({Path(file).name for file in files}) == len(files)
     names = [Path(passage.file).name if unique else passage.file for passage in found]
     places = zip(names, found, strict=True)

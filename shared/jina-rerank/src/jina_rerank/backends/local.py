@@ -1,6 +1,7 @@
 """Scores from a model in this process."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tqdm.auto import tqdm
 from ..errors import CheckpointError
 from ..hub import locate
 from ..jina_bert.batching import batches
-from ..jina_bert.config import read_config
+from ..jina_bert.config import JinaBertConfig, read_config
 from ..jina_bert.scorer import JinaBertScorer
 from ..jina_bert.tokenizer import Pair
 from ..settings import Settings
@@ -68,6 +69,7 @@ class LocalBackend(Backend):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._scorer: JinaBertScorer | None = None
+        self._loading = threading.Lock()
         self._worker = _new_worker()
 
     def score(self, query: str, documents: Sequence[str]) -> Scores:
@@ -111,21 +113,21 @@ class LocalBackend(Backend):
 
     def after_fork(self) -> None:
         """Start a worker of the child's own; weights on the CPU stay shared with the parent."""
+        self._loading = threading.Lock()
         self._worker = _new_worker()
         if self._scorer is not None and self._scorer.device.type != "cpu":
             self._scorer = None
 
     def _loaded(self) -> JinaBertScorer:
-        scorer = self._scorer
-        return scorer if scorer is not None else self._run(self._load)
-
-    def _load(self) -> JinaBertScorer:
-        # Runs in the worker, one call at a time: whoever waited finds the model loaded.
-        if self._scorer is None:
-            source = locate(self._settings)
-            values = read_config(source.file("config.json"))
-            self._scorer = JinaBertScorer(source, values, self._settings)
-        return self._scorer
+        with self._loading:
+            if self._scorer is None:
+                # The caller's own thread fetches, so that Ctrl-C ends a download at once.
+                source = locate(self._settings)
+                values = read_config(source.file("config.json"))
+                config = JinaBertConfig.of(values, repr(self._settings.model))
+                files = source.file("tokenizer.json"), source.file("model.safetensors")
+                self._scorer = self._run(JinaBertScorer, config, *files, self._settings)
+            return self._scorer
 
     def _run(self, work: Callable[..., T], *arguments: object) -> T:
         """Run in the worker, with as many threads as the caller's torch would use."""

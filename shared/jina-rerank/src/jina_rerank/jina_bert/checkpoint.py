@@ -1,9 +1,10 @@
 """The published tensor names and ours: a table, and strict loading and saving by it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -36,6 +37,9 @@ INSIDE = {
     "mlp.layernorm": "output_norm",
 }
 """The same inside a layer; what shares one of our names is stacked in this order."""
+
+FLOATS = ("F64", "F32", "F16", "BF16")
+"""Stored dtypes that hold the weights themselves; others would need a scale."""
 
 SHOWN = 8
 """How many tensors a message lists."""
@@ -82,12 +86,15 @@ def load(
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             stored = _stored_names(file.keys(), str(path))
-            _check_shapes(
-                model, names, lambda name: file.get_slice(stored[name]).get_shape(), stored
-            )
+            slices = {name: file.get_slice(key) for name, key in stored.items()}
+            _check_slices(model, names, slices, str(path))
             tensors = {name: file.get_tensor(stored[name]) for name in stored}
     except SafetensorError as error:
-        msg = f"{str(path)!r} is not a whole safetensors file: {error}; download it again"
+        # In the hub's cache the path is a link; the file that has to go is what it points to.
+        msg = (
+            f"{str(path.resolve())!r} is not a whole safetensors file: {error}; "
+            f"delete it and download it again"
+        )
         raise CheckpointError(msg) from error
     broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
     _refuse(str(path), {"not finite": broken})
@@ -132,24 +139,24 @@ def _stored_names(keys: Iterable[str], path: str) -> dict[str, str]:
     return stored
 
 
-def _check_shapes(
-    model: JinaBert,
-    names: dict[str, list[str]],
-    shape_of: Callable[[str], list[int]],
-    stored: dict[str, str],
+def _check_slices(
+    model: JinaBert, names: dict[str, list[str]], slices: dict[str, Any], path: str
 ) -> None:
+    """Compare the file's header with the model before any data is read."""
     expected = dict(_published_shapes(model, names))
-    misshapen = [
-        f"{name} is {shape_of(name)}, not {shape}"
-        for name, shape in expected.items()
-        if name in stored and shape_of(name) != shape
-    ]
+    shapes = {name: part.get_shape() for name, part in slices.items()}
+    dtypes = {name: part.get_dtype() for name, part in slices.items()}
     complaints = {
-        "missing": [name for name in expected if name not in stored],
-        "unexpected": [name for name in stored if name not in expected],
-        "misshapen": misshapen,
+        "missing": [name for name in expected if name not in shapes],
+        "unexpected": [name for name in shapes if name not in expected],
+        "misshapen": [
+            f"{name} is {shapes[name]}, not {shape}"
+            for name, shape in expected.items()
+            if shapes.get(name, shape) != shape
+        ],
+        "no plain float": [f"{n} is {dtype}" for n, dtype in dtypes.items() if dtype not in FLOATS],
     }
-    _refuse("the checkpoint", complaints)
+    _refuse(path, complaints)
 
 
 def _published_shapes(
@@ -169,5 +176,5 @@ def _refuse(where: str, complaints: dict[str, list[str]]) -> None:
         if names
     ]
     if parts:
-        msg = f"{where} does not fit its config.json: {'; '.join(parts)}"
+        msg = f"the tensors of {where!r} do not make this model: {'; '.join(parts)}"
         raise CheckpointError(msg)

@@ -83,14 +83,22 @@ def _objections(values: Mapping[str, Any]) -> list[str]:
         )
     # Hugging Face writes the number of labels as the size of id2label, and leaves 2 out. The
     # published configs have neither, though their classifier has one row: absent means 1.
-    labels = values.get("num_labels", len(values.get("id2label") or (None,)))
+    names = values.get("id2label")
+    if names is not None and not isinstance(names, dict):
+        reasons.append(f"id2label is {names!r}, not an object")
+        names = None
+    labels = values.get("num_labels", len(names or (None,)))
     if labels != 1:
         reasons.append(f"num_labels is {labels!r}, not 1")
     counts = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
-    for name in (*counts, "intermediate_size"):
-        value = values.get(name)
+    optional = {"max_position_embeddings": 8192, "type_vocab_size": 2}
+    for name in (*counts, "intermediate_size", *optional):
+        value = values.get(name, optional.get(name))
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             reasons.append(f"{name} is {value!r}, not a positive integer")
+    eps = values.get("layer_norm_eps", 1e-12)
+    if not isinstance(eps, float) or not eps > 0:
+        reasons.append(f"layer_norm_eps is {eps!r}, not a positive number")
     if not reasons and values["hidden_size"] % values["num_attention_heads"]:
         reasons.append("hidden_size is not a multiple of num_attention_heads")
     return reasons

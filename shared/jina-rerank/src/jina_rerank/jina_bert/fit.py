@@ -36,21 +36,20 @@ class Fit:
         """
         check_context(settings.max_length, context, model)
         longest = settings.max_length if settings.max_length is not None else context
-        least = template.overhead + 2
-        if longest < least:
-            msg = (
-                f"max_length must be at least {least}, for two tokens and {least - 2} special ones"
-            )
-            raise ValueError(msg)
         window = settings.overlength == "window"
+        least = template.overhead + (3 if window else 2)
+        if longest < least:
+            msg = f"max_length must be at least {least}, {template.overhead} of them special tokens"
+            raise ValueError(msg)
         query = settings.max_query_length
         if query is None and window:
             query = min(QUERY_IN_WINDOWS, longest // 2)
         own = len(template.specials[0]) + 1
-        if query is not None and not own < query <= longest - template.overhead:
+        most = longest // 2 if window else longest - template.overhead
+        if query is not None and not own < query <= most:
             msg = (
-                f"max_query_length must be from {own + 1} to {longest - template.overhead} "
-                f"with max_length {longest}, got {query}"
+                f"max_query_length must be from {own + 1} to {most} with max_length {longest} "
+                f"and overlength={settings.overlength!r}, got {query}"
             )
             raise ValueError(msg)
         overlap = settings.overlap if window else None

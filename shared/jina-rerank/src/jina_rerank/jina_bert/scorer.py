@@ -1,13 +1,12 @@
 """A loaded JinaBERT: its tokenizer, its context, and the logits of a batch."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..hub import Source
 from ..settings import Settings
 from . import checkpoint
 from .batching import groups
@@ -20,25 +19,25 @@ class JinaBertScorer:
     """Scores pairs with a JinaBERT checkpoint.
 
     Args:
-        source: Where its files are.
-        values: Its config.json.
+        config: Its shapes.
+        tokenizer: Its tokenizer.json.
+        weights: Its safetensors file.
         settings: `model`, `device`, `dtype`, `compile`, and how long input is made to fit.
 
     Raises:
         CheckpointError: The files do not make a JinaBERT reranker.
-        ModelNotFoundError: A file is missing.
         ValueError: The device is not there, or a length does not suit the model.
     """
 
-    def __init__(self, source: Source, values: Mapping[str, Any], settings: Settings) -> None:
+    def __init__(
+        self, config: JinaBertConfig, tokenizer: Path, weights: Path, settings: Settings
+    ) -> None:
         self.device = choose_device(settings.device)
         self.dtype = choose_dtype(settings.dtype, self.device)
-        config = JinaBertConfig.of(values, repr(settings.model))
-        self.tokenizer = PairTokenizer(source.file("tokenizer.json"))
+        self.tokenizer = PairTokenizer(tokenizer)
         _check_vocabulary(self.tokenizer, config, settings.model)
         context = config.max_position_embeddings
         self.fit = Fit.of(settings, self.tokenizer.template, context, settings.model)
-        weights = source.file("model.safetensors")
         self.model = checkpoint.load(weights, config, dtype=self.dtype, device=self.device)
         if settings.compile:
             self.model.compile_layers()

@@ -98,7 +98,7 @@ def _read_template(tokenizer: Tokenizer, path: str) -> Template:
         runs = [slice(*edge) for edge in pairwise(edges)]
         one, q, two, d, three = (encoding.type_ids[run] for run in runs)
         before, between, after = (encoding.ids[runs[i]] for i in (0, 2, 4))
-        if min(q0, d0) == q0:
+        if q0 < d0 and before and between:
             return Template((before, between, after), (one, q[0], two, d[0], three))
     msg = f"{path!r} has no template that puts a query before a document"
     raise CheckpointError(msg)
