@@ -106,19 +106,22 @@ def test_message_is_one_clean_line_on_stderr(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("", "jina-rerank: bad file\n")
 
 
-def test_lines_have_score_place_and_text_between_tabs() -> None:
+def test_lines_have_score_place_and_text_between_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     ranked = ranking(["a\tb\nc", HOSTILE], [0.123456789, None])
-    places = passages(["a\tb\nc", HOSTILE], "evil\x1b[31m\tname")
-    assert list(terminal.ranking_lines(ranked, places)) == [
+    terminal.write_ranking(ranked, passages(["a\tb\nc", HOSTILE], "evil\x1b[31m\tname"))
+    assert capsys.readouterr().out.splitlines() == [
         "0.123457\tevil name:1\ta b c",
         "-\tevil name:2\tred [bold]x[/bold] :smile: \ufffdevil\ufffd",
     ]
 
 
-def test_json_of_a_ranking_keeps_the_documents_as_they_are() -> None:
-    written = terminal.ranking_json(ranking([HOSTILE], [0.5]), passages([HOSTILE], "caf\udce9"))
+def test_json_of_a_ranking_keeps_the_documents_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = passages([HOSTILE], "caf\udce9")
+    terminal.write_ranking(ranking([HOSTILE], [0.5]), places, as_json=True)
+    written = capsys.readouterr().out
     assert "\x1b" not in written
-    assert written.encode()
     assert json.loads(written) == {
         "model": "nano",
         "usage": {"total_tokens": 1234},
@@ -197,15 +200,17 @@ def test_narrow_terminal_still_shows_every_rank(show: Show) -> None:
     assert len([line for line in lines if line.strip()]) >= 3
 
 
-def test_model_lines_have_seven_fields() -> None:
-    lines = [line.split("\t") for line in terminal.model_lines()]
+def test_model_lines_have_seven_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.write_models()
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert {len(fields) for fields in lines} == {7}
     assert [fields[1] for fields in lines] == [info.name for info in MODELS]
     assert ["-", "jina-reranker-v3.5", "-"] in [fields[:3] for fields in lines]
 
 
-def test_models_json_holds_the_whole_table() -> None:
-    names = [row["name"] for row in json.loads(terminal.models_json())]
+def test_models_json_holds_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.write_models(as_json=True)
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)]
     assert names == [info.name for info in MODELS]
 
 

@@ -154,14 +154,11 @@ def rank(  # noqa: PLR0913 - the options, each by its name
         bar = len(passages) > MANY_DOCUMENTS and sys.stderr.isatty()
         with new(show_progress=bar) as reranker:
             ranking, seconds = _rank(reranker, query, passages)
-        if as_json:
-            terminal.show(terminal.ranking_json(ranking, passages))
-        elif sys.stdout.isatty():
+        if sys.stdout.isatty() and not as_json:
             rows = ROWS if top_n is None else None
             terminal.show_ranking(ranking, passages, rows=rows, seconds=seconds)
         else:
-            for line in terminal.ranking_lines(ranking, passages):
-                terminal.show(line)
+            terminal.write_ranking(ranking, passages, as_json=as_json)
     if failures:
         raise typer.Exit(1)
 
@@ -169,13 +166,10 @@ def rank(  # noqa: PLR0913 - the options, each by its name
 @app.command()
 def models(*, as_json: AsJson = False) -> None:
     """List the models known by name; any other reranker works by its directory or id."""
-    if as_json:
-        terminal.show(terminal.models_json())
-    elif sys.stdout.isatty():
+    if sys.stdout.isatty() and not as_json:
         terminal.show_models()
     else:
-        for line in terminal.model_lines():
-            terminal.show(line)
+        terminal.write_models(as_json=as_json)
 
 
 @contextmanager

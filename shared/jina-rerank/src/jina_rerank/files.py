@@ -93,12 +93,7 @@ def read(
     for name in names:
         found, bad = len(passages), len(failures)
         with _opened(name, stdin) as file:
-            lines = _lines(file, name)
-            if _is_json(name, text_field):
-                items = _objects(lines, text_field or TEXT_FIELD)
-            else:
-                items = _paragraphs(lines) if paragraphs else _texts(lines)
-            for item in items:
+            for item in _items(file, name, paragraphs=paragraphs, text_field=text_field):
                 if isinstance(item, Passage):
                     passages.append(item)
                 else:
@@ -166,6 +161,15 @@ def _opened(name: str, stdin: BinaryIO) -> Iterator[BinaryIO]:
     except OSError as error:
         msg = f"{name!r} cannot be read: {error.strerror}; check its name and its permissions"
         raise InputError(msg) from error
+
+
+def _items(
+    file: BinaryIO, name: str, *, paragraphs: bool, text_field: str | None
+) -> Iterator[Item]:
+    lines = _lines(file, name)
+    if _is_json(name, text_field):
+        return _objects(lines, text_field if text_field is not None else TEXT_FIELD)
+    return _paragraphs(lines) if paragraphs else _texts(lines)
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[Item]:

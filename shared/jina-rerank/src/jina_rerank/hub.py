@@ -39,6 +39,9 @@ class Directory:
             found = ", ".join(sorted(entry.name for entry in self.path.iterdir())[:12]) or "nothing"
             msg = f"{str(self.path)!r} has no {name}; it holds {found}"
             raise ModelNotFoundError(msg)
+        if not os.access(path, os.R_OK):
+            msg = f"{str(path)!r} may not be read by this user; change its permissions"
+            raise ModelNotFoundError(msg)
         return path
 
 

@@ -275,7 +275,8 @@ def _check_type(name: str, value: object, kind: type) -> None:
 
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
-        msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
+        names = ", ".join(repr(choice) for choice in choices if choice is not None)
+        msg = f"{name} must be one of {names}, got {value!r}"
         raise ValueError(msg)
 
 

@@ -103,28 +103,36 @@ def status(message: str) -> Iterator[None]:
         yield
 
 
-def ranking_lines(ranking: Ranking[str], passages: Sequence[Passage]) -> Iterator[str]:
-    """Write a line per document: score, file and line, text, with tabs between."""
+def write_ranking(
+    ranking: Ranking[str], passages: Sequence[Passage], *, as_json: bool = False
+) -> None:
+    """Print a ranking for programs.
+
+    Args:
+        ranking: The ranking.
+        passages: The documents that were ranked.
+        as_json: Print one JSON object, its documents unchanged, instead of a line per document
+            with score, file and line, and text between tabs.
+    """
+    if as_json:
+        results = [_result(item, passages[item.index]) for item in ranking]
+        usage = {"total_tokens": ranking.usage.total_tokens}
+        show(dump({"model": ranking.model, "usage": usage, "results": results}))
+        return
     for item in ranking:
         passage = passages[item.index]
         place = f"{clean(passage.file)}:{passage.line}"
-        yield f"{_number(item.score, 6)}\t{place}\t{clean(passage.text)}"
+        show(f"{_number(item.score, 6)}\t{place}\t{clean(passage.text)}")
 
 
-def ranking_json(ranking: Ranking[str], passages: Sequence[Passage]) -> str:
-    """Write a ranking as one JSON object, its documents unchanged."""
-    results = [
-        {
-            "index": item.index,
-            "score": item.score,
-            "file": passages[item.index].file,
-            "line": passages[item.index].line,
-            "document": item.document,
-        }
-        for item in ranking
-    ]
-    usage = {"total_tokens": ranking.usage.total_tokens}
-    return dump({"model": ranking.model, "usage": usage, "results": results})
+def _result(item: RankedDocument[str], passage: Passage) -> dict[str, object]:
+    return {
+        "index": item.index,
+        "score": item.score,
+        "file": passage.file,
+        "line": passage.line,
+        "document": item.document,
+    }
 
 
 def show_ranking(
@@ -210,18 +218,18 @@ def _excerpt(text: str, console: Console, *, width: int, lines: int) -> Text:
     return Text("\n").join(kept)
 
 
-def model_lines() -> Iterator[str]:
-    """Write a line per model: alias, name, parameters, context, licence, backends, note."""
+def write_models(*, as_json: bool = False) -> None:
+    """Print the model table for programs: a JSON array, or a line per model.
+
+    A line holds alias, name, parameters, context, licence, backends and note between tabs.
+    """
+    if as_json:
+        show(dump([asdict(info) for info in MODELS]))
+        return
     for info in MODELS:
-        size = info.parameters if info.parameters is not None else "-"
         backends = ",".join(info.backends)
-        values = (info.alias or "-", info.name, size, info.context, info.licence, backends)
-        yield "\t".join(map(str, (*values, info.note)))
-
-
-def models_json() -> str:
-    """Write the model table as a JSON array."""
-    return dump([asdict(info) for info in MODELS])
+        values = (info.alias, info.name, info.parameters, info.context, info.licence, backends)
+        show("\t".join("-" if value is None else str(value) for value in (*values, info.note)))
 
 
 def show_models() -> None:
