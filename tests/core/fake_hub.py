@@ -55,7 +55,7 @@ def start(endpoint: str, home: Path, jobs: Jobs, **more: Any) -> subprocess.Pope
     own = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home)} | more.pop("env", {})
     env = {name: value for name, value in os.environ.items() if not name.startswith("HF_")} | own
     command = [sys.executable, "-c", CLIENT, json.dumps(jobs)]
-    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, **more)  # noqa: S603 - our own text
+    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, **more)
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:

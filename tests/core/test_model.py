@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from jina_rerank.jina_bert import alibi, checkpoint
+from jina_rerank.jina_bert import alibi, attention, checkpoint
 from jina_rerank.jina_bert.batching import groups
 from jina_rerank.jina_bert.config import JinaBertConfig
 from jina_rerank.jina_bert.model import JinaBert
@@ -99,6 +99,32 @@ def test_feed_forward_in_parts_equals_the_whole(
     torch.testing.assert_close(run(model, inputs, types), gold, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("long", "block"), [(1, 7), (200, 64), (1000, 5000)])
+def test_far_keys_left_out_change_nothing(
+    fixtures: Path, monkeypatch: pytest.MonkeyPatch, long: int, block: int
+) -> None:
+    model, values = load_case(fixtures, "long_h12", torch.float64)
+    inputs, types, gold = rows(values, "padded")
+    whole = run(model, inputs, types)
+    monkeypatch.setattr(attention, "LONG", long)
+    monkeypatch.setattr(attention, "BLOCK", block)
+    near = run(model, inputs, types)
+    torch.testing.assert_close(near, whole, rtol=0, atol=1e-12)
+    torch.testing.assert_close(near, gold, rtol=0, atol=1e-6)
+
+
+def test_far_keys_are_left_out_of_steep_heads() -> None:
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(2, 12, 3000, 4, generator=generator) for _ in range(2))
+    ruler = alibi.ruler(torch.tensor(alibi.slopes(12)), 3000)
+    reaches = attention._reaches(q, k, ruler)
+    assert reaches[0] < 300
+    assert reaches[7] == 3000
+    slopes = alibi.slopes(12)
+    order = sorted(range(12), key=lambda head: -slopes[head])
+    assert [reaches[head] for head in order] == sorted(reaches)
+
+
 def test_model_trains(fixtures: Path) -> None:
     model, values = load_case(fixtures, "turbo_mini", torch.float32)
     model.requires_grad_(requires_grad=True)
@@ -124,6 +150,8 @@ def test_strided_bias_equals_the_formula(heads: int) -> None:
         view = alibi.square(ruler, length)
         torch.testing.assert_close(view.flip(3)[0], expected)
         torch.testing.assert_close(alibi.first_row(ruler, length)[0], expected[:, :1])
+        part = alibi.rectangle(ruler, heads - 1, length, (length // 2, length), (0, length))
+        torch.testing.assert_close(part, view[0, heads - 1, length // 2 :])
         assert view.untyped_storage().data_ptr() == ruler.untyped_storage().data_ptr()
 
 

@@ -1,6 +1,5 @@
 """What every backend is: one abstract method, and defaults for the rest."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -55,6 +54,8 @@ class Backend(ABC):
 
     async def ascore(self, query: str, documents: Sequence[str]) -> Scores:
         """Score without blocking the event loop; by default `score` in a thread."""
+        import asyncio  # noqa: PLC0415 - most of the time that importing jina_rerank would take
+
         return await asyncio.to_thread(self.score, query, documents)
 
     async def ascore_many(self, requests: Sequence[Request]) -> list[Scores]:
@@ -69,6 +70,8 @@ class Backend(ABC):
 
     async def aclose(self) -> None:
         """Free what is held, from an event loop; by default `close` in a thread."""
+        import asyncio  # noqa: PLC0415
+
         await asyncio.to_thread(self.close)
 
     def after_fork(self) -> None:

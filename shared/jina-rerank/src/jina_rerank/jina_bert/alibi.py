@@ -57,6 +57,26 @@ def square(ruler: Tensor, length: int) -> Tensor:
     return ruler.as_strided((1, heads, length, length), (0, width, 1, 1), centre + 1 - length)
 
 
+def rectangle(
+    ruler: Tensor, head: int, length: int, queries: tuple[int, int], keys: tuple[int, int]
+) -> Tensor:
+    """View the ruler as a part of one head's `square`.
+
+    Args:
+        ruler: (H, 2L-1), from `ruler`.
+        head: Which head.
+        length: T, the tokens of the input, at most L.
+        queries: Start and end of the rows.
+        keys: Start and end of the columns; keys are in reverse order.
+
+    Returns:
+        (rows, columns), the values of ``square(ruler, length)[0, head]`` there.
+    """
+    width = ruler.shape[1]
+    offset = head * width + width // 2 + 1 - length + queries[0] + keys[0]
+    return ruler.as_strided((queries[1] - queries[0], keys[1] - keys[0]), (1, 1), offset)
+
+
 def first_row(ruler: Tensor, length: int) -> Tensor:
     """View the ruler as the bias of position 0 for every key, keys in their own order.
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own abbreviation
 from torch import Tensor, nn
 
-from . import alibi
+from . import alibi, attention
 from .batching import Group
 from .config import JinaBertConfig
 
@@ -106,11 +106,7 @@ class Layer(nn.Module):
         contexts = []
         for group, part in zip(groups, parts, strict=True):
             q, kv = part.view(group.count, group.length, 3, self.heads, -1).split([1, 2], dim=2)
-            # Keys and values run from the last to the first: see `alibi.square`.
-            k, v = kv.flip(1).permute(2, 0, 3, 1, 4)
-            bias = alibi.square(ruler, group.length)
-            context = F.scaled_dot_product_attention(q.squeeze(2).transpose(1, 2), k, v, bias)
-            contexts.append(context.transpose(1, 2).reshape(group.tokens, -1))
+            contexts.append(attention.attend(q.squeeze(2), kv, ruler).reshape(group.tokens, -1))
         return torch.cat(contexts)
 
     def attend_first(
@@ -124,11 +120,9 @@ class Layer(nn.Module):
         parts = F.linear(x, kv_weight, kv_bias).split([group.tokens for group in groups])
         contexts = []
         for group, query, part in zip(groups, queries, parts, strict=True):
-            k, v = part.view(group.count, group.length, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-            q = query.view(group.count, 1, self.heads, -1).transpose(1, 2)
-            bias = alibi.first_row(ruler, group.length)
-            context = F.scaled_dot_product_attention(q, k, v, bias)
-            contexts.append(context.reshape(group.count, width))
+            kv = part.view(group.count, group.length, 2, self.heads, -1)
+            q = query.view(group.count, 1, self.heads, -1)
+            contexts.append(attention.attend_first(q, kv, ruler).reshape(group.count, width))
         return torch.cat(contexts)
 
     def feed_forward(self, x: Tensor, context: Tensor) -> Tensor:
