@@ -57,7 +57,7 @@ def attend_first(q: Tensor, kv: Tensor, ruler: Tensor) -> Tensor:
 
 def _attend_near(q: Tensor, k: Tensor, v: Tensor, ruler: Tensor) -> Tensor:
     """Do what `attend` does without the keys whose weights are below the rounding error."""
-    heads, length = q.shape[1:3]
+    length = q.shape[2]
     context = torch.empty_like(q)
     for head, reach in enumerate(_reaches(q, k, ruler)):
         one = slice(head, head + 1)
