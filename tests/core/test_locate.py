@@ -116,3 +116,12 @@ def test_built_in_model_is_the_folder_of_its_package() -> None:
 def test_built_in_model_that_is_not_installed_names_the_command() -> None:
     with pytest.raises(MissingDependencyError, match=r"pip install 'jina-rerank\[nano\]'"):
         hub._package("no_such_package", "nano")
+
+
+def test_misspelt_name_is_answered_with_the_names(tmp_path: Path) -> None:
+    reranker = Reranker("turbp", local_files_only=True, cache_dir=tmp_path)
+    with pytest.raises(
+        ModelNotFoundError, match="'turbp' is none of turbo, tiny, base, nano"
+    ) as caught:
+        reranker.load()
+    assert "local_files_only is set" in str(caught.value)

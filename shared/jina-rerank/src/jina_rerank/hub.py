@@ -141,6 +141,8 @@ class Hub:
             "the hub cannot be reached": True,
         }
         why = next(reason for reason, holds in reasons.items() if holds)
+        if "/" not in self.repo:  # more likely a misspelt name than one of the hub's oldest models
+            return f"{_unknown(self.repo)}; {why}"
         revision = f" --revision {self.revision}" if self.revision else ""
         return (
             f"{name} of {self.repo!r} is not in {cache!r}, and {why}; where there is a network run "
@@ -183,9 +185,7 @@ def _package(package: str, name: str) -> Directory:
 
 def _unknown(model: str) -> str:
     names = ", ".join(info.alias for info in MODELS if info.alias is not None)
-    return (
-        f"{model!r} is no built-in name ({names}), no directory here and no public hub repository"
-    )
+    return f"{model!r} is none of {names}, no directory here and no hub repository that is known"
 
 
 def _is_commit(revision: str | None) -> bool:

@@ -74,7 +74,7 @@ MODELS: tuple[ModelInfo, ...] = (
         context=8192,
         licence="Apache-2.0",
         backends=EVERYWHERE,
-        note="English, 12 layers; the repository may not be public: backend='api' always works",
+        note="English, 12 layers; its repository may not be public",
     ),
     ModelInfo(
         name="nano",

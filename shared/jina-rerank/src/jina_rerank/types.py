@@ -26,7 +26,7 @@ class Usage:
     total_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Scores:
     """A backend's answer to one request.
 
