@@ -56,6 +56,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def hub(session: nox.Session) -> None:
+    """Compare turbo and tiny with published scores; downloads them from the Hugging Face hub."""
+    install(session, *TESTS)
+    session.run("pytest", "-m", "hub", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the engine against the reference in one run; arguments go to the benchmark."""
     install(session)
