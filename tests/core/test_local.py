@@ -224,6 +224,14 @@ def test_closing_a_reranker_frees_the_model(mini: Path) -> None:
     assert backend._scorer is None
 
 
+async def test_async_block_frees_the_model(mini: Path) -> None:
+    async with float32(mini) as reranker:
+        await reranker.ascore(QUERY, TEXTS)
+        backend = reranker._backend
+    assert isinstance(backend, local.LocalBackend)
+    assert backend._scorer is None
+
+
 def test_worker_follows_set_num_threads(mini: Path) -> None:
     backend = local.create(Settings(model=str(mini)))
     before = torch.get_num_threads()
@@ -259,6 +267,11 @@ def test_nan_logits_are_a_checkpoint_error(mini: Path, tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(CheckpointError, match="scored document 0 NaN"):
         float32(tmp_path).score(QUERY, TEXTS[:1])
+
+
+def test_device_can_be_chosen(mini: Path) -> None:
+    chosen = float32(mini, device="cpu").score(QUERY, TEXTS)
+    assert_close(chosen, float32(mini).score(QUERY, TEXTS), 1e-6)
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "nonsense"])

@@ -125,3 +125,13 @@ def test_misspelt_name_is_answered_with_the_names(tmp_path: Path) -> None:
     ) as caught:
         reranker.load()
     assert "local_files_only is set" in str(caught.value)
+
+
+def test_file_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / CONFIG).write_text("{}")
+    # The tests may run as root, who may read everything.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ModelNotFoundError, match="change its permissions"):
+        hub.Directory(tmp_path).file(CONFIG)

@@ -54,6 +54,15 @@ class TestRerankerOverFake(RerankerContract):
         return Reranker(backend=FakeBackend())
 
 
+def test_contract_notices_what_is_not_refused() -> None:
+    class Lenient(Reranker):
+        def rank(self, query: str, documents: Any, **cut: Any) -> Any:
+            return None
+
+    with pytest.raises(AssertionError, match="expected a ValueError"):
+        RerankerContract().test_bad_arguments_are_refused(Lenient(backend=FakeBackend()))
+
+
 def order(reranker: Reranker, documents: Sequence[str] = DOCUMENTS, **cut: Any) -> list[int]:
     return [item.index for item in reranker.rank("red planet", documents, **cut)]
 

@@ -448,5 +448,5 @@ def _after_fork_in_child() -> None:
         reranker._after_fork()  # noqa: SLF001 - this module's own class
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(after_in_child=_after_fork_in_child)
