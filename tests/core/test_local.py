@@ -104,9 +104,12 @@ def test_batches_run_across_queries(mini: Path, monkeypatch: pytest.MonkeyPatch)
     assert calls == [sum(len(texts) for _, texts in requests)]
 
 
-def test_long_lists_are_tokenized_in_slices(mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_lists_are_tokenized_and_batched_in_parts(
+    mini: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = float32(mini).score(QUERY, TEXTS * 3)
-    monkeypatch.setattr(local, "SLICE", 4)
+    monkeypatch.setattr(local, "CHARACTERS", 200)
+    monkeypatch.setattr(local, "TOKENS", 100)
     assert_close(float32(mini).score(QUERY, TEXTS * 3), expected, 1e-6)
 
 

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar, TypeVar
 
 import torch
@@ -24,8 +23,11 @@ from .base import Backend
 
 T = TypeVar("T")
 
-SLICE = 4096
-"""Inputs that are tokenized before any is computed: enough to sort by length, few to hold."""
+CHARACTERS = 1 << 20
+"""About how much text is tokenized at once: enough for several cores, little to hold."""
+
+TOKENS = 1 << 18
+"""About how many tokens are sorted into batches at once: many batches, little to hold."""
 
 BATCH_TOKENS = {"cpu": 8192}
 """Default tokens of a forward pass by device; more do not make a CPU faster."""
@@ -87,7 +89,7 @@ class LocalBackend(Backend):
         inputs = _inputs(scorer, requests)
         total = sum(map(len, values))
         with tqdm(total=total, unit="doc", disable=not self._settings.show_progress) as bar:
-            while some := list(islice(inputs, SLICE)):
+            while some := _take(inputs):
                 for batch in batches([len(item.pair.ids) for item in some], budget):
                     chosen = [some[i] for i in batch]
                     scores = self._run(scorer.logits, [item.pair for item in chosen])
@@ -155,11 +157,36 @@ def _inputs(scorer: JinaBertScorer, requests: Sequence[Request]) -> Iterator[Inp
     """Tokenize lazily: each query once, its documents some at a time."""
     for r, (query, documents) in enumerate(requests):
         (query_ids,) = scorer.tokenizer.encode([query])
-        for start in range(0, len(documents), SLICE):
-            encoded = scorer.tokenizer.encode(documents[start : start + SLICE])
-            for d, document_ids in enumerate(encoded, start):
-                for w, pair in enumerate(scorer.fit.pairs(query_ids, document_ids)):
-                    yield Input(r, d, pair, first=w == 0)
+        encoded = (ids for chunk in _chunks(documents) for ids in scorer.tokenizer.encode(chunk))
+        for d, document_ids in enumerate(encoded):
+            for w, pair in enumerate(scorer.fit.pairs(query_ids, document_ids)):
+                yield Input(r, d, pair, first=w == 0)
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Split texts into lists of about `CHARACTERS` characters."""
+    chunk: list[str] = []
+    size = 0
+    for text in texts:
+        chunk.append(text)
+        size += len(text)
+        if size >= CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _take(inputs: Iterator[Input]) -> list[Input]:
+    """Take the next inputs, about `TOKENS` tokens of them; none if there are no more."""
+    taken: list[Input] = []
+    tokens = 0
+    for item in inputs:
+        taken.append(item)
+        tokens += len(item.pair.ids)
+        if tokens >= TOKENS:
+            break
+    return taken
 
 
 def _collect(
