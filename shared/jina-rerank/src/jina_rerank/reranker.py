@@ -424,7 +424,9 @@ def _create(settings: Settings) -> Backend:
     try:
         backend: Backend = importlib.import_module(module).create(settings)
     except ModuleNotFoundError as error:
-        msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{name}]'"
+        info = find(settings.model)
+        extra = info.name if info is not None and info.package is not None else name
+        msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{extra}]'"
         raise MissingDependencyError(msg, name=error.name) from error
     return backend
 
