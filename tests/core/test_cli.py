@@ -175,11 +175,20 @@ def test_bad_lines_are_named_and_the_others_ranked(run: Run, tmp_path: Path) -> 
     ]
 
 
-def test_only_twenty_bad_lines_are_named(run: Run) -> None:
+def test_every_bad_line_is_named_in_a_file(run: Run) -> None:
+    outcome = run("rank", QUERY, "-", stdin=b"\xff\n" * 25)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert len(outcome.err.splitlines()) == 25
+
+
+def test_twenty_bad_lines_are_named_on_a_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     outcome = run("rank", QUERY, "-", stdin=b"\xff\n" * 25)
     assert (outcome.code, outcome.out) == (1, "")
     assert len(outcome.err.splitlines()) == 21
-    assert outcome.err.endswith("... and 5 more bad lines\n")
+    assert "... and 5 more bad lines; 2> FILE names them all" in outcome.err
 
 
 def test_strict_ranks_nothing_if_a_line_is_bad(run: Run) -> None:

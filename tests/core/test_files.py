@@ -165,7 +165,16 @@ def test_file_that_cannot_be_used_is_refused(folder: Path, names: list[str], mes
         read(names, io.BytesIO())
 
 
-@pytest.mark.parametrize("content", [b"\x7fELF\0\0", b"x" * 100_000 + b"\n\0"])
+def test_nul_far_into_a_text_is_a_bad_line() -> None:
+    content = b"x" * 100_000 + b"\n\0\nlast"
+    passages, failures = read(["-"], io.BytesIO(content))
+    assert [passage.line for passage in passages] == [1, 3]
+    assert [(failure.line, str(failure.error)) for failure in failures] == [
+        (2, "a NUL byte at column 1, which is not text")
+    ]
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF\0\0", b"x" * 1000 + b"\n\0"])
 def test_binary_file_is_refused(folder: Path, content: bytes) -> None:
     (folder / "a.bin").write_bytes(content)
     with pytest.raises(InputError, match=r"'a\.bin' is binary, not text.*iconv -f UTF-16"):

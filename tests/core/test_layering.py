@@ -34,7 +34,16 @@ BELOW = {
     "jobs": {"backends.base", "errors", "settings", "types"},
     "reranker": {"backends.base", "errors", "jobs", "models", "settings", "types"},
     "hub": {"errors", "models", "settings"},
-    "backends.local": {"backends.base", "errors", "hub", "jina_bert", "settings", "types"},
+    "progress": set(),
+    "backends.local": {
+        "backends.base",
+        "errors",
+        "hub",
+        "jina_bert",
+        "progress",
+        "settings",
+        "types",
+    },
 }
 """What each module may import of its own package: only what stands below it."""
 

@@ -5,14 +5,18 @@ import json
 import math
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tqdm.auto import tqdm
 
 from jina_rerank import (
     Backend,
@@ -247,9 +251,57 @@ def test_worker_follows_set_num_threads(mini: Path) -> None:
     assert backend._run(torch.get_num_threads) == before
 
 
-def test_compiled_model_scores_the_same(mini: Path) -> None:
+def test_compiled_model_scores_the_same(mini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a backend that needs a C++ compiler, which not every machine has.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     compiled = float32(mini, compile=True).score(QUERY, TEXTS)
     assert_close(compiled, float32(mini).score(QUERY, TEXTS), 1e-6)
+
+
+def test_compiling_without_a_compiler_says_what_to_install(
+    mini: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        msg = "no g++"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
+    with pytest.raises(MissingDependencyError, match=r"C\+\+ compiler.*or leave compile out"):
+        float32(mini, compile=True).load()
+
+
+def test_forks_do_not_share_the_lock_of_progress_bars(mini: Path) -> None:
+    reranker = float32(mini)
+    expected = reranker.score(QUERY, TEXTS)
+    with tqdm.get_lock():  # type: ignore[no-untyped-call]  # as another thread of the parent might at the time of the fork
+        child = os.fork()
+        if child == 0:
+            shown = float32(mini, show_progress=True)
+            same = reranker.score(QUERY, TEXTS) == expected == shown.score(QUERY, TEXTS)
+            os._exit(0 if same else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_first_async_call_leaves_the_event_loop_free(mini: Path) -> None:
+    code = """
+import asyncio, sys, time
+from jina_rerank import Reranker
+
+async def main(model):
+    reranker = Reranker(model)
+    work = asyncio.create_task(reranker.ascore("a query", ["a text"]))
+    ticks = 0
+    while not work.done():
+        ticks += "torch" not in sys.modules or not hasattr(sys.modules["torch"], "nn")
+        await asyncio.sleep(0.001)
+    return ticks
+
+print(asyncio.run(main(sys.argv[1])))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(mini)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 1  # the loop ran while torch was being imported
 
 
 def test_progress_is_shown_on_request(mini: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,14 +314,18 @@ def test_progress_is_shown_on_request(mini: Path, capsys: pytest.CaptureFixture[
     assert "10/10" in err
 
 
-def test_nan_logits_are_a_checkpoint_error(mini: Path, tmp_path: Path) -> None:
+def test_nan_logits_are_a_checkpoint_error(
+    mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(mini, tmp_path, dirs_exist_ok=True)
     tensors = load_file(mini / "model.safetensors")
     tensors["bert.embeddings.LayerNorm.weight"] *= 1e30
     tensors["bert.encoder.layer.0.attention.self.query.weight"] *= 1e30
     save_file(tensors, tmp_path / "model.safetensors")
-    with pytest.raises(CheckpointError, match="scored document 0 NaN"):
-        float32(tmp_path).score(QUERY, TEXTS[:1])
+    for long in (2048, 1):
+        monkeypatch.setattr("jina_rerank.jina_bert.attention.LONG", long)
+        with pytest.raises(CheckpointError, match=r"first documents\[1\]; its weights are damaged"):
+            float32(tmp_path, overlength="window", max_length=64).score(QUERY, ["", TEXTS[3]])
 
 
 def test_device_can_be_chosen(mini: Path) -> None:

@@ -1,5 +1,6 @@
 """Where a model's files are looked for, before any is fetched."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +126,20 @@ def test_misspelt_name_is_answered_with_the_names(tmp_path: Path) -> None:
     ) as caught:
         reranker.load()
     assert "local_files_only is set" in str(caught.value)
+
+
+def test_hub_library_that_is_missing_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'jina-rerank\[local\]'"):
+        hub.Hub(repo=TURBO).file(CONFIG)
+
+
+def test_clone_of_a_known_repository_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / TURBO).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert hub.locate(Settings(model=TURBO)) == hub.Directory(Path(TURBO))
 
 
 def test_file_that_may_not_be_read_is_named(

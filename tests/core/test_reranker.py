@@ -185,7 +185,7 @@ def test_bad_cuts_are_refused(cut: dict[str, Any], error: type[Exception]) -> No
 
 
 def test_nan_from_a_local_model_is_a_checkpoint_error() -> None:
-    with pytest.raises(CheckpointError, match="NaN, first 2"):
+    with pytest.raises(CheckpointError, match=r"NaN, first documents\[2\]; its weights"):
         Reranker(backend=Given(0.5, float("nan"))).rank("q", ["a", " ", "b"])
 
 
@@ -240,10 +240,8 @@ async def test_keep_order_works_in_async_and_many() -> None:
     backend = FakeBackend(error=APIConnectionError("refused"))
     reranker = Reranker(backend=backend, on_error="keep-order")
     assert (await reranker.arank("q", ["a", "b"])).failed
-    assert [ranking.failed for ranking in reranker.rank_many([("q", ["a"]), ("q", [])])] == [
-        True,
-        True,
-    ]
+    requests = [("q", ["a"]), ("q", []), ("q", [" "])]
+    assert [ranking.failed for ranking in reranker.rank_many(requests)] == [True, False, False]
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), TypeError("bad")])
@@ -289,6 +287,33 @@ async def test_async_block_closes() -> None:
         await reranker.ascore("red", ["red"])
 
 
+def test_closing_during_a_call_is_never_hidden() -> None:
+    class Closing(FakeBackend):
+        def score(self, query: str, documents: Sequence[str]) -> Scores:
+            reranker.close()
+            raise OSError
+
+    reranker = Reranker(backend=Closing(), on_error="keep-order")
+    with pytest.raises(OSError):  # noqa: PT011 - its type is the point
+        reranker.rank("q", ["a"])
+
+
+def test_missing_dependency_is_never_hidden() -> None:
+    error = MissingDependencyError("pip install it")
+    reranker = Reranker(backend=FakeBackend(error=error), on_error="keep-order")
+    with pytest.raises(MissingDependencyError):
+        reranker.rank("q", ["a"])
+
+
+def test_backend_that_returns_no_scores_is_told_what_to_return() -> None:
+    class Plain(FakeBackend):
+        def score(self, query: str, documents: Sequence[str]) -> Any:
+            return [0.5]
+
+    with pytest.raises(TypeError, match=r"must return Scores\(values=\.\.\.\), got list"):
+        Reranker(backend=Plain()).rank("q", ["a"])
+
+
 def test_closed_reranker_refuses_even_an_empty_call() -> None:
     reranker = Reranker(backend=FakeBackend(), on_error="keep-order")
     reranker.close()
@@ -301,8 +326,13 @@ def test_closed_reranker_refuses_even_an_empty_call() -> None:
 def test_backend_of_a_later_version_is_an_error_only_when_used() -> None:
     reranker = Reranker("turbo", backend="api", api_key="jina_secret", timeout=(1, 2.5))
     assert reranker.settings.timeout == (1, 2.5)
-    with pytest.raises(JinaRerankError, match="backend='api' is not part of this version"):
+    with pytest.raises(JinaRerankError, match=r"not part of this version.*use backend='local'"):
         reranker.rank("q", ["a"])
+    assert len(reranker.rank("q", [])) == 0
+    with pytest.raises(
+        JinaRerankError, match="use a model that runs here: turbo, tiny, base, nano"
+    ):
+        Reranker("jina-reranker-v3").rank("q", ["a"])
 
 
 @pytest.mark.parametrize(("model", "extra"), [("turbo", "local"), ("nano", "nano")])
@@ -332,6 +362,14 @@ def test_pickle_keeps_the_arguments_and_drops_the_secrets() -> None:
     copy = pickle.loads(data)  # noqa: S301 - made two lines above
     assert copy.settings.arguments() == reranker.settings.arguments()
     assert copy.settings.api_key is None
+
+
+def test_pickle_drops_headers_that_may_hold_a_secret() -> None:
+    headers = {"Authorization": "Bearer secret", "X-Api-Key": "secret", "X-Team": "search"}
+    data = pickle.dumps(Reranker("turbo", backend="api", headers=headers))
+    assert b"secret" not in data
+    copy = pickle.loads(data)  # noqa: S301 - made two lines above
+    assert copy.settings.headers == {"X-Team": "search"}
 
 
 def test_forked_child_is_told() -> None:

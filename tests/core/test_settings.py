@@ -22,7 +22,7 @@ class Secret:
 
 
 GOOD: dict[str, list[Any]] = {
-    "model": ["turbo", "./folder", "org/name", "unknown", Path("folder")],
+    "model": ["turbo", "./folder", "org/name", "unknown"],
     "top_n": [None, 1, 10**6],
     "score_threshold": [None, 0, 0.5, -1.0, float("-inf")],
     "max_length": [None, 16, 8192],
@@ -76,6 +76,12 @@ BAD: list[tuple[str, Any, type[Exception]]] = [
     ("score_threshold", [], TypeError),
     ("overlap", -1, ValueError),
     ("overlap", 1.5, TypeError),
+    ("overlap", None, TypeError),
+    ("cache_dir", 5, TypeError),
+    ("cache_dir", "", ValueError),
+    ("score_threshold", 10**400, ValueError),
+    ("base_url", "http://user:password@localhost", ValueError),
+    ("base_url", "user@localhost:8080", ValueError),
     ("overlength", "error", ValueError),
     ("on_error", "ignore", ValueError),
     ("dtype", "int3", ValueError),
@@ -107,7 +113,12 @@ BAD: list[tuple[str, Any, type[Exception]]] = [
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in GOOD.items() for v in vs])
 def test_good_value_is_kept(name: str, value: Any) -> None:
     found = getattr(Reranker(**{name: value}).settings, name)
-    assert found == (str(value).removeprefix("torch.") if name in {"dtype", "model"} else value)
+    assert found == (str(value).removeprefix("torch.") if name == "dtype" else value)
+
+
+def test_path_is_a_directory_and_never_a_name() -> None:
+    assert Reranker(Path("nano")).model == "./nano"
+    assert Reranker(Path("some/folder")).model == "some/folder"
 
 
 @pytest.mark.parametrize(("name", "value", "error"), BAD)

@@ -19,7 +19,7 @@ from .reranker import Reranker
 from .types import Ranking
 
 FAILURES = 20
-"""How many bad lines are named."""
+"""How many bad lines a terminal names; a file gets them all."""
 
 ROWS = 10
 """How many documents a table shows unless the user says how many."""
@@ -181,11 +181,13 @@ def _usage() -> Iterator[None]:
 
 
 def _name(failures: list[Failure]) -> None:
-    """Name the bad lines, but not a thousand of them."""
-    for failure in failures[:FAILURES]:
+    """Name the bad lines, but not a thousand of them to somebody who watches."""
+    shown = failures[:FAILURES] if sys.stderr.isatty() else failures
+    for failure in shown:
         terminal.say(f"{failure.file}:{failure.line}: {failure.error}")
-    if len(failures) > FAILURES:
-        terminal.say(f"... and {len(failures) - FAILURES} more bad lines")
+    if len(shown) < len(failures):
+        rest = len(failures) - len(shown)
+        terminal.say(f"... and {rest} more bad lines; 2> FILE names them all")
 
 
 def _rank(reranker: Reranker, query: str, passages: list[Passage]) -> tuple[Ranking[str], float]:

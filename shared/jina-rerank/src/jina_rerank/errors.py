@@ -85,7 +85,7 @@ class APIStatusError(APIError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep the attributes through pickle, which would call the class with the message alone."""
-        return partial(type(self), **self.__dict__), self.args
+        return partial(type(self), status=self.status), self.args, self.__dict__
 
 
 class AuthenticationError(APIStatusError):

@@ -1,13 +1,13 @@
 """Documents from files: what can be ranked, and what cannot with its line and its reason."""
 
 import codecs
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, cast
 
 STDIN = "-"
 """The name of standard input."""
@@ -91,15 +91,14 @@ def read(
     passages: list[Passage] = []
     failures: list[Failure] = []
     for name in names:
-        found, bad = len(passages), len(failures)
         with _opened(name, stdin) as file:
             for item in _items(file, name, paragraphs=paragraphs, text_field=text_field):
                 if isinstance(item, Passage):
                     passages.append(item)
                 else:
                     failures.append(item)
-        if len(passages) == found:
-            _check_field(failures[bad:])
+    if not passages:
+        _check_field(failures)
     if not passages and not failures:
         msg = f"there are no documents in {', '.join(map(_title, names))}: every line is blank"
         raise InputError(msg)
@@ -144,9 +143,11 @@ def _title(name: str) -> str:
 
 
 @contextmanager
-def _opened(name: str, stdin: BinaryIO) -> Iterator[BinaryIO]:
+def _opened(name: str, stdin: BinaryIO) -> Iterator[BufferedReader]:
     """Open a file; say what is wrong with it if it cannot be opened or read to its end."""
     if name == STDIN:
+        if not isinstance(stdin, BufferedReader):
+            stdin = BufferedReader(cast("RawIOBase", stdin))
         yield stdin
         return
     try:
@@ -164,7 +165,7 @@ def _opened(name: str, stdin: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _items(
-    file: BinaryIO, name: str, *, paragraphs: bool, text_field: str | None
+    file: BufferedReader, name: str, *, paragraphs: bool, text_field: str | None
 ) -> Iterator[Item]:
     lines = _lines(file, name)
     if _is_json(name, text_field):
@@ -172,14 +173,13 @@ def _items(
     return _paragraphs(lines) if paragraphs else _texts(lines)
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[Item]:
+def _lines(file: BufferedReader, name: str) -> Iterator[Item]:
     """Decode each line, blank ones included."""
-    # A disk image may have no line end in gigabytes: look before reading a line.
-    if isinstance(file, io.BufferedReader) and b"\0" in file.peek():
+    # A disk image may have no line end in gigabytes: look before reading a line. As git has it, a
+    # file is binary if there is a NUL near its start; further on it is a damaged line.
+    if b"\0" in file.peek():
         raise _binary(name)
     for number, raw in enumerate(file, 1):
-        if b"\0" in raw:
-            raise _binary(name)
         line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
         try:
             text = _decode(line.removesuffix(b"\n").removesuffix(b"\r"))
@@ -197,6 +197,9 @@ def _binary(name: str) -> InputError:
 
 
 def _decode(line: bytes) -> str:
+    if b"\0" in line:
+        msg = f"a NUL byte at column {line.index(0) + 1}, which is not text"
+        raise LineError(msg)
     try:
         return line.decode()
     except UnicodeDecodeError as error:

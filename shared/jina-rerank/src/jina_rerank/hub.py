@@ -68,8 +68,12 @@ class Hub:
 
     def file(self, name: str) -> Path:
         """Return the path of a file in the cache, downloading it with a progress bar if need be."""
-        import huggingface_hub as hub  # noqa: PLC0415 - slow to load, and not needed for a directory
-        from huggingface_hub import errors  # noqa: PLC0415
+        try:
+            import huggingface_hub as hub  # noqa: PLC0415 - slow, and not needed for a directory
+            from huggingface_hub import errors  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            msg = f"{self.repo!r} is on the hub, which needs {error.name}: pip install 'jina-rerank[local]'"
+            raise MissingDependencyError(msg, name=error.name) from error
 
         with self._explained(name):
             cached = hub.try_to_load_from_cache(
@@ -134,7 +138,7 @@ class Hub:
     def _offline(self, name: str) -> str:
         from huggingface_hub import constants  # noqa: PLC0415
 
-        cache = os.fspath(self.cache_dir or constants.HF_HUB_CACHE)
+        cache = os.fspath(self.cache_dir if self.cache_dir is not None else constants.HF_HUB_CACHE)
         reasons = {
             "local_files_only is set": self.local_files_only,
             "HF_HUB_OFFLINE is set": constants.HF_HUB_OFFLINE,
@@ -162,10 +166,10 @@ def locate(settings: Settings) -> Source:
         return _package(info.package, info.name)
     # os.path answers where pathlib raises: an unknown home, a name too long for a file.
     path = os.path.expanduser(settings.model)  # noqa: PTH111
-    if info is None and os.path.isdir(path):  # noqa: PTH112
+    if os.path.isdir(path) and (info is None or "/" in settings.model):  # noqa: PTH112
         return Directory(Path(path))
     if info is None and settings.model.startswith((".", "~", os.sep)):
-        msg = f"there is no directory {path!r}"
+        msg = f"there is no directory {path!r}; check the path, or run 'jina-rerank models' for the names"
         raise ModelNotFoundError(msg)
     return Hub(
         repo=info.repo if info is not None and info.repo is not None else settings.model,

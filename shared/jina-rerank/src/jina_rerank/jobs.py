@@ -100,6 +100,9 @@ class Job(Generic[D]):
 
     def checked(self, answer: Scores, backend: Backend) -> Scores:
         """Return the answer as Python floats, or raise: NaN is never a rank."""
+        if not isinstance(answer, Scores):
+            msg = f"backend {backend.name!r} must return Scores(values=...), got {type(answer).__name__}"
+            raise TypeError(msg)
         values = [float(value) for value in answer.values]
         error = APIResponseError if backend.remote else CheckpointError
         if len(values) != len(self.texts):
@@ -107,8 +110,9 @@ class Job(Generic[D]):
             raise (error if backend.remote else JinaRerankError)(msg)
         bad = [self.places[i] for i, value in enumerate(values) if math.isnan(value)]
         if bad:
-            msg = f"backend {backend.name!r} scored {len(bad)} documents NaN, first {bad[0]}"
-            raise error(msg)
+            msg = f"backend {backend.name!r} scored {len(bad)} documents NaN, first documents[{bad[0]}]"
+            hint = "" if backend.remote else "; its weights are damaged, or need dtype='float32'"
+            raise error(msg + hint)
         return Scores(values=values, total_tokens=answer.total_tokens, model=answer.model)
 
     def scores(self, answer: Scores) -> list[float]:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from traceback import format_tb
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
@@ -14,7 +15,7 @@ from weakref import WeakSet
 from .backends.base import Backend
 from .errors import JinaRerankError, MissingDependencyError
 from .jobs import Cut, Job
-from .models import find
+from .models import MODELS, find
 from .settings import Settings
 from .types import D, Ranking, Scores
 
@@ -25,7 +26,7 @@ class Reranker:
     """Sorts documents by their relevance to a query.
 
     The model loads on first use, or with `load`. One instance serves many threads and event
-    loops, and works in forked children. Every keyword is checked here; nothing is loaded,
+    loops, and works in forked children. The keywords are checked here; nothing is loaded,
     connected or read from the environment before it is needed.
 
     Args:
@@ -130,7 +131,7 @@ class Reranker:
         on_error: str = "raise",
     ) -> None:
         self.settings = Settings(
-            model=os.fspath(model) if isinstance(model, os.PathLike) else model,
+            model=model,  # type: ignore[arg-type] # a path becomes a string there
             backend=backend,
             top_n=top_n,
             score_threshold=score_threshold,
@@ -282,7 +283,11 @@ class Reranker:
         return self
 
     def close(self) -> None:
-        """Free the model or the connections. Twice is fine; use afterwards is a `RuntimeError`."""
+        """Free the model or the connections.
+
+        Twice is fine; use afterwards, and calls that other threads have under way, end with a
+        `RuntimeError`.
+        """
         if (backend := self._detach()) is not None:
             backend.close()
 
@@ -326,59 +331,64 @@ class Reranker:
         return partial(type(self), **self.settings.arguments()), ()
 
     def _rank(self, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
-        backend = self._open()
+        backend = self._needed(jobs)
         try:
             answers = self._ask(backend, jobs)
         except Exception as error:  # noqa: BLE001 - raised again unless the caller opted out
-            return self._keep_order(backend, error, jobs, cut)
-        return self._rankings(backend, jobs, answers, cut)
+            return self._keep_order(error, jobs, cut)
+        return self._rankings(jobs, answers, cut)
 
     async def _arank(self, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
-        backend = self._open()
+        backend = await self._aneeded(jobs)
         try:
             answers = await self._aask(backend, jobs)
         except Exception as error:  # noqa: BLE001 - raised again unless the caller opted out
-            return self._keep_order(backend, error, jobs, cut)
-        return self._rankings(backend, jobs, answers, cut)
+            return self._keep_order(error, jobs, cut)
+        return self._rankings(jobs, answers, cut)
 
     def _score(self, jobs: list[Job[D]]) -> list[list[float]]:
-        answers = self._ask(self._open(), jobs)
+        answers = self._ask(self._needed(jobs), jobs)
         return [job.scores(answer) for job, answer in zip(jobs, answers, strict=True)]
 
     async def _ascore(self, jobs: list[Job[D]]) -> list[list[float]]:
-        answers = await self._aask(self._open(), jobs)
+        answers = await self._aask(await self._aneeded(jobs), jobs)
         return [job.scores(answer) for job, answer in zip(jobs, answers, strict=True)]
 
-    def _ask(self, backend: Backend, jobs: list[Job[D]]) -> list[Scores]:
-        asked = [job for job in jobs if job.texts]
-        answers = backend.score_many([job.request for job in asked]) if asked else []
+    def _ask(self, backend: Backend | None, jobs: list[Job[D]]) -> list[Scores]:
+        if backend is None:
+            return [job.nothing for job in jobs]
+        answers = backend.score_many([job.request for job in jobs if job.texts])
         return _fill_in(backend, jobs, answers)
 
-    async def _aask(self, backend: Backend, jobs: list[Job[D]]) -> list[Scores]:
-        asked = [job for job in jobs if job.texts]
-        answers = await backend.ascore_many([job.request for job in asked]) if asked else []
+    async def _aask(self, backend: Backend | None, jobs: list[Job[D]]) -> list[Scores]:
+        if backend is None:
+            return [job.nothing for job in jobs]
+        answers = await backend.ascore_many([job.request for job in jobs if job.texts])
         return _fill_in(backend, jobs, answers)
 
-    def _rankings(
-        self, backend: Backend, jobs: list[Job[D]], answers: list[Scores], cut: Cut
-    ) -> list[Ranking[D]]:
-        model = self._model_name(backend)
+    def _rankings(self, jobs: list[Job[D]], answers: list[Scores], cut: Cut) -> list[Ranking[D]]:
+        model = self._model_name()
         return [job.ranking(answer, cut, model) for job, answer in zip(jobs, answers, strict=True)]
 
-    def _keep_order(
-        self, backend: Backend, error: Exception, jobs: list[Job[D]], cut: Cut
-    ) -> list[Ranking[D]]:
-        if self.settings.on_error == "raise" or isinstance(error, ValueError | TypeError):
+    def _keep_order(self, error: Exception, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
+        """Keep the input order of what the backend failed to rank, if the caller wants that."""
+        mistake = isinstance(error, ValueError | TypeError | MissingDependencyError)
+        if self.settings.on_error == "raise" or mistake or self._closed:
             raise error
         # Only our own messages are known to hold no text and no key.
         reason = f": {error}" if isinstance(error, JinaRerankError) else ""
         kind = type(error).__name__
         logger.warning("%s failed, keeping the input order: %s%s", self, kind, reason)
-        return [job.unranked(cut, self._model_name(backend)) for job in jobs]
+        logger.debug("%s was raised at\n%s", kind, "".join(format_tb(error.__traceback__)))
+        model = self._model_name()
+        return [
+            job.unranked(cut, model) if job.texts else job.ranking(job.nothing, cut, model)
+            for job in jobs
+        ]
 
-    def _model_name(self, backend: Backend) -> str:
-        if backend is self.settings.backend:
-            return backend.name
+    def _model_name(self) -> str:
+        if isinstance(self.settings.backend, Backend):
+            return self.settings.backend.name
         info = find(self.model)
         return info.name if info is not None else self.model
 
@@ -390,11 +400,27 @@ class Reranker:
             else self.settings.score_threshold,
         )
 
+    def _needed(self, jobs: list[Job[D]]) -> Backend | None:
+        """Return the backend if there is anything to ask it."""
+        self._check_open()
+        return self._open() if any(job.texts for job in jobs) else None
+
+    async def _aneeded(self, jobs: list[Job[D]]) -> Backend | None:
+        """Do what `_needed` does; building the backend imports torch, which takes seconds."""
+        import asyncio  # noqa: PLC0415 - see `Backend.ascore`
+
+        if self._backend is not None:
+            return self._needed(jobs)
+        return await asyncio.to_thread(self._needed, jobs)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            msg = "this Reranker is closed; make a new one"
+            raise RuntimeError(msg)
+
     def _open(self) -> Backend:
         with self._lock:
-            if self._closed:
-                msg = "this Reranker is closed; make a new one"
-                raise RuntimeError(msg)
+            self._check_open()
             if self._backend is None:
                 self._backend = _create(self.settings)
             return self._backend
@@ -419,7 +445,11 @@ def _create(settings: Settings) -> Backend:
     name = settings.backend_name
     module = f"{__package__}.backends.{name}"
     if importlib.util.find_spec(module) is None:
-        msg = f"backend={name!r} is not part of this version of jina-rerank; use backend='local'"
+        info = find(settings.model)
+        here = ", ".join(row.alias for row in MODELS if row.alias and "local" in row.backends)
+        runs = info is None or "local" in info.backends
+        use = "use backend='local'" if runs else f"use a model that runs here: {here}"
+        msg = f"backend={name!r} is not part of this version of jina-rerank; {use}"
         raise JinaRerankError(msg)
     try:
         backend: Backend = importlib.import_module(module).create(settings)

@@ -18,6 +18,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 OVERLENGTH = ("truncate", "window")
 ON_ERROR = ("raise", "keep-order")
 SECRETS = ("api_key", "token")
+SECRET_HEADER = re.compile("auth|cookie|credential|key|password|secret|token", re.IGNORECASE)
 
 COUNTS = (
     "top_n",
@@ -103,6 +104,7 @@ class Settings:
         for name in COUNTS:
             check_count(name, getattr(self, name))
         check_threshold(self.score_threshold)
+        _check_type("overlap", self.overlap, int)
         check_count("overlap", self.overlap, least=0)
         _check_choice("overlength", self.overlength, OVERLENGTH)
         _check_choice("on_error", self.on_error, ON_ERROR)
@@ -114,6 +116,9 @@ class Settings:
             _check_text(name, getattr(self, name))
         for name in FLAGS:
             _check_type(name, getattr(self, name), bool)
+        if self.cache_dir is not None:
+            _check_type("cache_dir", self.cache_dir, str | os.PathLike)
+            _check_text("cache_dir", os.fspath(self.cache_dir))
         self._check_remote()
         self._check_lengths()
         self._check_backend()
@@ -122,6 +127,9 @@ class Settings:
         for name in SECRETS:
             _check_secret(name, getattr(self, name))
         _check_timeout(self.timeout)
+        if self.base_url is not None and re.match(r"(\w+://)?[^/?#]*@", self.base_url):
+            msg = "base_url must not hold a user or password; pass api_key or headers"
+            raise ValueError(msg)
         check_seconds("deadline", self.deadline)
         if self.headers is not None and not (
             isinstance(self.headers, Mapping)
@@ -194,10 +202,17 @@ class Settings:
         return "api" if api_only or self.api_key or self.base_url else "local"
 
     def arguments(self) -> dict[str, Any]:
-        """Return the keywords that rebuild these settings, without the secrets."""
-        return {
+        """Return the keywords that rebuild these settings, without keys, tokens and the like."""
+        kept = {
             item.name: getattr(self, item.name) for item in fields(self) if item.name not in SECRETS
         }
+        if self.headers is not None:
+            kept["headers"] = {
+                name: value
+                for name, value in self.headers.items()
+                if not SECRET_HEADER.search(name)
+            }
+        return kept
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without the secrets: the other side finds its key in its own environment."""
@@ -253,7 +268,8 @@ def _model(model: object) -> str:
     if not isinstance(text, str) or not text.strip():
         msg = "model must be a name, a hub id or a directory, got an empty string"
         raise ValueError(msg)
-    return text
+    # A path is a directory, even if it is spelt like a name.
+    return text if isinstance(model, str) or os.sep in text else f".{os.sep}{text}"
 
 
 def _number(name: str, value: object) -> float:
@@ -265,11 +281,15 @@ def _number(name: str, value: object) -> float:
     except TypeError:
         msg = f"{name} must be a number, got {type(value).__name__}"
         raise TypeError(msg) from None
+    except OverflowError:
+        msg = f"{name} must be a number that fits a float"
+        raise ValueError(msg) from None
 
 
-def _check_type(name: str, value: object, kind: type) -> None:
+def _check_type(name: str, value: object, kind: Any) -> None:
     if not isinstance(value, kind):
-        msg = f"{name} must be {kind.__name__}, got {type(value).__name__}"
+        expected = getattr(kind, "__name__", kind)
+        msg = f"{name} must be {expected}, got {type(value).__name__}"
         raise TypeError(msg)
 
 

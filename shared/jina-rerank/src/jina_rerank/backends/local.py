@@ -1,6 +1,7 @@
 """Scores from a model in this process."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,14 +10,13 @@ from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from ..errors import CheckpointError
 from ..hub import locate
 from ..jina_bert.batching import batches
 from ..jina_bert.config import JinaBertConfig, read_config
 from ..jina_bert.scorer import JinaBertScorer
 from ..jina_bert.tokenizer import Pair
+from ..progress import progress
 from ..settings import Settings
 from ..types import Request, Scores
 from .base import Backend
@@ -33,6 +33,9 @@ BATCH_TOKENS = {"cpu": 8192}
 """Default tokens of a forward pass by device; more do not make a CPU faster."""
 
 BATCH_TOKENS_ELSEWHERE = 65_536
+
+CALLERS = 8
+"""Calls from event loops that are tokenized and wait for the worker at once; more queue up."""
 
 
 def create(settings: Settings) -> "LocalBackend":
@@ -71,8 +74,14 @@ class LocalBackend(Backend):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._scorer: JinaBertScorer | None = None
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
         self._loading = threading.Lock()
-        self._worker = _new_worker()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="jina-rerank")
+        # Threads that wait for the worker on behalf of event loops, whose own are for others.
+        self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="jina-rerank-async")
 
     def score(self, query: str, documents: Sequence[str]) -> Scores:
         """Score each text; see `Backend.score`."""
@@ -81,20 +90,20 @@ class LocalBackend(Backend):
     def score_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests, in batches that run across them."""
         scorer = self._loaded()
-        budget = self._settings.batch_tokens or BATCH_TOKENS.get(
-            scorer.device.type, BATCH_TOKENS_ELSEWHERE
-        )
+        budget = self._settings.batch_tokens
+        if budget is None:
+            budget = BATCH_TOKENS.get(scorer.device.type, BATCH_TOKENS_ELSEWHERE)
         values = [[0.0] * len(documents) for _, documents in requests]
         tokens = [0] * len(requests)
         inputs = _inputs(scorer, requests)
         total = sum(map(len, values))
-        with tqdm(total=total, unit="doc", disable=not self._settings.show_progress) as bar:
+        with progress(total, show=self._settings.show_progress) as advance:
             while some := _take(inputs):
                 for batch in batches([len(item.pair.ids) for item in some], budget):
                     chosen = [some[i] for i in batch]
                     scores = self._run(scorer.logits, [item.pair for item in chosen])
                     _collect(chosen, scores, values, tokens)
-                    bar.update(sum(item.first for item in chosen))
+                    advance(sum(item.first for item in chosen))
         return [
             Scores(values=scores, total_tokens=count)
             for scores, count in zip(values, tokens, strict=True)
@@ -102,21 +111,23 @@ class LocalBackend(Backend):
 
     async def ascore_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests in a thread, in batches that run across them."""
-        return await asyncio.to_thread(self.score_many, requests)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._callers, self.score_many, requests)
 
     def load(self) -> None:
         """Load the model, if it is not."""
         self._loaded()
 
     def close(self) -> None:
-        """Free the model once what is under way has finished."""
+        """Free the model; calls that are under way end with a `RuntimeError`."""
+        self._closed = True
         self._worker.shutdown(wait=False)
+        self._callers.shutdown(wait=False)
         self._scorer = None
 
     def after_fork(self) -> None:
         """Start a worker of the child's own; weights on the CPU stay shared with the parent."""
-        self._loading = threading.Lock()
-        self._worker = _new_worker()
+        self._start()
         if self._scorer is not None and self._scorer.device.type != "cpu":
             self._scorer = None
 
@@ -128,7 +139,9 @@ class LocalBackend(Backend):
                 values = read_config(source.file("config.json"))
                 config = JinaBertConfig.of(values, repr(self._settings.model))
                 files = source.file("tokenizer.json"), source.file("model.safetensors")
-                self._scorer = self._run(JinaBertScorer, config, *files, self._settings)
+                scorer = self._run(JinaBertScorer, config, *files, self._settings)
+                self._scorer = None if self._closed else scorer
+                return scorer
             return self._scorer
 
     def _run(self, work: Callable[..., T], *arguments: object) -> T:
@@ -140,10 +153,6 @@ class LocalBackend(Backend):
             msg = "the model was closed while it was in use"
             raise RuntimeError(msg) from error
         return future.result()
-
-
-def _new_worker() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina-rerank")
 
 
 def _with_threads(threads: int, work: Callable[..., T], *arguments: object) -> T:
@@ -195,12 +204,8 @@ def _collect(
     """Turn logits into scores, the best window's for each document."""
     # In float32, as the reference does, whatever the model computes in.
     for item, score in zip(inputs, torch.sigmoid(logits.float()).tolist(), strict=True):
-        if score != score:  # noqa: PLR0124 - NaN
-            msg = (
-                f"the model scored document {item.document} NaN: its weights are damaged, or "
-                f"overflow in this dtype (float32 does not)"
-            )
-            raise CheckpointError(msg)
         best = values[item.request]
-        best[item.document] = max(best[item.document], score)
+        # NaN has to stay, for `Reranker` to refuse it; `max` may lose it.
+        if score > best[item.document] or math.isnan(score):
+            best[item.document] = score
         tokens[item.request] += len(item.pair.ids)

@@ -86,5 +86,6 @@ def _reaches(q: Tensor, k: Tensor, ruler: Tensor) -> list[int]:
     bound = norms[0] * norms[1] / math.sqrt(width)
     slope = -ruler[:, ruler.shape[1] // 2 + 1]
     negligible = math.log(length / torch.finfo(precise).eps)
-    reach = ((2 * bound + negligible) / slope).clamp(max=length).ceil()
+    # NaN reaches everything, so that it gets into the logits, where it is noticed.
+    reach = ((2 * bound + negligible) / slope).nan_to_num(nan=length).clamp(max=length).ceil()
     return [int(tokens) for tokens in reach.tolist()]

@@ -41,7 +41,7 @@ INSIDE = {
 FLOATS = ("F64", "F32", "F16", "BF16")
 """Stored dtypes that hold the weights themselves; others would need a scale."""
 
-SHOWN = 8
+SHOWN = 20
 """How many tensors a message lists."""
 
 
@@ -78,7 +78,7 @@ def load(
 
     Raises:
         CheckpointError: The file is damaged, a tensor is missing, unexpected or misshapen, or
-            holds NaN or infinity. All of them are listed.
+            holds NaN or infinity. Up to `SHOWN` of each kind are listed.
     """
     with torch.device("meta"):
         model = JinaBert(config)

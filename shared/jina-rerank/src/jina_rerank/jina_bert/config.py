@@ -45,9 +45,10 @@ class JinaBertConfig:
             CheckpointError: The checkpoint is not a JinaBERT cross-encoder with one score; the
                 message lists every reason.
         """
-        reasons = list(_objections(values))
+        reasons = _objections(values)
         if reasons:
-            msg = f"{where} is not a JinaBERT reranker: {'; '.join(reasons)}"
+            use = "use turbo, tiny, nano or another JinaBERT checkpoint with one score"
+            msg = f"{where} is not a JinaBERT reranker: {'; '.join(reasons)}; {use}"
             raise CheckpointError(msg)
         return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
@@ -71,16 +72,16 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _objections(values: Mapping[str, Any]) -> list[str]:
     """List what speaks against running a config as a JinaBERT cross-encoder."""
+    position = values.get("position_embedding_type")
+    if position != "alibi":
+        kind = values.get("model_type")
+        return [
+            f"its model_type is {kind!r}, its position_embedding_type {position!r}, not 'alibi'"
+        ]
     reasons = []
     feed_forward = values.get("feed_forward_type")
     if feed_forward not in GATED:
         reasons.append(f"feed_forward_type is {feed_forward!r}, not {' or '.join(GATED)}")
-    position = values.get("position_embedding_type")
-    if position != "alibi":
-        kind = values.get("model_type")
-        reasons.append(
-            f"position_embedding_type is {position!r}, not 'alibi' (model_type {kind!r})"
-        )
     # Hugging Face writes the number of labels as the size of id2label, and leaves 2 out. The
     # published configs have neither, though their classifier has one row: absent means 1.
     names = values.get("id2label")

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, MissingDependencyError
 from ..settings import Settings
 from . import checkpoint
 from .batching import groups
@@ -40,7 +40,19 @@ class JinaBertScorer:
         self.fit = Fit.of(settings, self.tokenizer.template, context, settings.model)
         self.model = checkpoint.load(weights, config, dtype=self.dtype, device=self.device)
         if settings.compile:
-            self.model.compile_layers()
+            self._compile()
+
+    def _compile(self) -> None:
+        """Compile, and run once, since torch finds out only then what it lacks."""
+        self.model.compile_layers()
+        try:
+            self.logits([self.tokenizer.template.fill([0], [0])])
+        except Exception as error:
+            msg = (
+                f"compile=True failed with {type(error).__name__}: it needs a C++ compiler; "
+                f"install g++ or leave compile out"
+            )
+            raise MissingDependencyError(msg) from error
 
     @torch.inference_mode()
     def logits(self, pairs: Sequence[Pair]) -> Tensor:

@@ -1,0 +1,29 @@
+"""A progress bar on standard error, for who asked for one."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress(total: int, *, show: bool) -> Iterator[Callable[[int], object]]:
+    """Yield what is to be called with each number of documents that are done.
+
+    Without a bar, nothing of tqdm is touched: its lock is shared with forked children, and a child
+    that was forked while a thread held it would wait forever, even for a bar that is not shown.
+
+    Args:
+        total: Documents in all.
+        show: Show a bar.
+    """
+    if not show:
+        yield int
+        return
+    from tqdm.auto import tqdm  # noqa: PLC0415 - only for who asked
+
+    class Bar(tqdm):  # type: ignore[type-arg] # generic for type checkers only
+        monitor_interval = 0  # no thread of its own
+        _lock = threading.RLock()  # nor a lock that processes share
+
+    with Bar(total=total, unit="doc") as bar:
+        yield bar.update
