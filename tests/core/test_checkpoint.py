@@ -222,8 +222,9 @@ def test_bad_value_in_the_config_is_named(field: str, value: object) -> None:
 
 
 def test_every_bad_value_in_the_config_is_named_at_once() -> None:
-    message = refusal(lambda: JinaBertConfig.of({"num_labels": 2}, "x"))
-    for field in ("feed_forward_type", "position_embedding_type", "num_labels", "vocab_size"):
+    values = {"num_labels": 2, "position_embedding_type": "alibi"}
+    message = refusal(lambda: JinaBertConfig.of(values, "x"))
+    for field in ("feed_forward_type", "num_labels", "vocab_size", "hidden_size"):
         assert field in message
 
 

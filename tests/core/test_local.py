@@ -112,9 +112,10 @@ def test_long_lists_are_tokenized_and_batched_in_parts(
     mini: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = float32(mini).score(QUERY, TEXTS * 3)
-    monkeypatch.setattr(local, "CHARACTERS", 200)
     monkeypatch.setattr(local, "TOKENS", 100)
-    assert_close(float32(mini).score(QUERY, TEXTS * 3), expected, 1e-6)
+    for characters in (200, 1):
+        monkeypatch.setattr(local, "CHARACTERS", characters)
+        assert_close(float32(mini).score(QUERY, TEXTS * 3), expected, 1e-6)
 
 
 def test_windows_take_the_best_of_the_document(mini: Path) -> None:

@@ -146,9 +146,9 @@ def _title(name: str) -> str:
 def _opened(name: str, stdin: BinaryIO) -> Iterator[BufferedReader]:
     """Open a file; say what is wrong with it if it cannot be opened or read to its end."""
     if name == STDIN:
-        if not isinstance(stdin, BufferedReader):
-            stdin = BufferedReader(cast("RawIOBase", stdin))
-        yield stdin
+        buffered = isinstance(stdin, BufferedReader)
+        reader = stdin if buffered else BufferedReader(cast("RawIOBase", stdin))
+        yield cast("BufferedReader", reader)
         return
     try:
         with Path(name).open("rb") as file:

@@ -75,9 +75,7 @@ def _objections(values: Mapping[str, Any]) -> list[str]:
     position = values.get("position_embedding_type")
     if position != "alibi":
         kind = values.get("model_type")
-        return [
-            f"its model_type is {kind!r}, its position_embedding_type {position!r}, not 'alibi'"
-        ]
+        return [f"model_type {kind!r} with position_embedding_type {position!r}, not 'alibi'"]
     reasons = []
     feed_forward = values.get("feed_forward_type")
     if feed_forward not in GATED:
