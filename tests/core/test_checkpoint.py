@@ -262,7 +262,7 @@ def test_checkpoint_of_another_architecture_is_refused_as_what_it_is(directory: 
     message = refusal(lambda: Reranker(directory).load())
     assert "not a JinaBERT reranker" in message
     assert "model_type 'bert'" in message
-    assert "position_embedding_type is 'absolute'" in message
+    assert "position_embedding_type 'absolute'" in message
 
 
 @pytest.mark.parametrize(

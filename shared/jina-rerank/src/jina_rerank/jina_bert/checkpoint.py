@@ -83,21 +83,7 @@ def load(
     with torch.device("meta"):
         model = JinaBert(config)
     names = published_names(model)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            stored = _stored_names(file.keys(), str(path))
-            slices = {name: file.get_slice(key) for name, key in stored.items()}
-            _check_slices(model, names, slices, str(path))
-            tensors = {name: file.get_tensor(stored[name]) for name in stored}
-    except SafetensorError as error:
-        # In the hub's cache the path is a link; the file that has to go is what it points to.
-        msg = (
-            f"{str(path.resolve())!r} is not a whole safetensors file: {error}; "
-            f"delete it and download it again"
-        )
-        raise CheckpointError(msg) from error
-    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
-    _refuse(str(path), {"not finite": broken})
+    tensors = _read(path, model, names)
     state = {
         ours: torch.cat([tensors[name] for name in theirs]).to(device=device, dtype=dtype)
         for ours, theirs in names.items()
@@ -128,6 +114,26 @@ def save(model: JinaBert, config: JinaBertConfig, directory: Path) -> None:
     }
     text = json.dumps(described, indent=2) + "\n"
     (directory / "config.json").write_text(text, encoding="utf-8")
+
+
+def _read(path: Path, model: JinaBert, names: dict[str, list[str]]) -> dict[str, Tensor]:
+    """Read a file's tensors by their published names; raises as `load` does."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            stored = _stored_names(file.keys(), str(path))
+            slices = {name: file.get_slice(key) for name, key in stored.items()}
+            _check_slices(model, names, slices, str(path))
+            tensors = {name: file.get_tensor(stored[name]) for name in stored}
+    except SafetensorError as error:
+        # In the hub's cache the path is a link; the file that has to go is what it points to.
+        msg = (
+            f"{str(path.resolve())!r} is not a whole safetensors file: {error}; "
+            f"delete it and download it again"
+        )
+        raise CheckpointError(msg) from error
+    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+    _refuse(str(path), {"not finite": broken})
+    return tensors
 
 
 def _stored_names(keys: Iterable[str], path: str) -> dict[str, str]:
