@@ -17,6 +17,7 @@ from . import checkpoints, machine, measure, workloads
 from .report import Report
 
 TOKENIZER = Path("tests/fixtures/tokenizer-v1-en/tokenizer.json")
+JSON = Path("bench.json")
 IMPORTS = 10  # fresh interpreters with the import, and as many without
 
 
@@ -25,7 +26,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, at least 1 (5)")
     parser.add_argument("--quick", action="store_true", help="small workloads, to try it out")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write every round to this file")
+    parser.add_argument(
+        "--json", type=Path, default=JSON, metavar="PATH", help=f"every round goes there ({JSON})"
+    )
     parser.add_argument(
         "--model", choices=checkpoints.CONFIGS, default="turbo", help="the shape (turbo)"
     )
@@ -64,15 +67,15 @@ def run(chosen: argparse.Namespace, progress: Console) -> Report:
 
 
 def main() -> None:
-    """Measure, print, and write the file if one is asked for."""
+    """Measure, print, and write the file."""
     chosen = arguments()
     report = run(chosen, Console(stderr=True))
     output = Console()
     output.print(report.table())
     for note in report.notes():
         output.print(note, highlight=False, soft_wrap=True)
-    if chosen.json:
-        chosen.json.write_text(json.dumps(report.values(), indent=1), encoding="utf-8")
+    chosen.json.write_text(json.dumps(report.values(), indent=1), encoding="utf-8")
+    output.print(f"every round: {chosen.json}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
