@@ -364,6 +364,12 @@ def test_pickle_keeps_the_arguments_and_drops_the_secrets() -> None:
     assert copy.settings.api_key is None
 
 
+def test_pickle_without_the_key_keeps_the_backend_that_it_chose() -> None:
+    copy = pickle.loads(pickle.dumps(Reranker("turbo", api_key="jina_secret")))  # noqa: S301 - made here
+    assert copy.settings.api_key is None
+    assert copy.settings.backend_name == "api"
+
+
 def test_pickle_drops_headers_that_may_hold_a_secret() -> None:
     headers = {"Authorization": "Bearer secret", "X-Api-Key": "secret", "X-Team": "search"}
     data = pickle.dumps(Reranker("turbo", backend="api", headers=headers))

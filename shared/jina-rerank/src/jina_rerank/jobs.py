@@ -66,9 +66,7 @@ class Job(Generic[D]):
         if not query.strip():
             msg = f"{name} must not be blank"
             raise ValueError(msg)
-        if isinstance(documents, str | bytes | Mapping | AbstractSet) or not isinstance(
-            documents, Iterable
-        ):
+        if not _is_ordered(documents):
             kind = type(documents).__name__
             msg = f"{where}documents must be a list of texts or of mappings, got {kind}"
             raise TypeError(msg)
@@ -80,9 +78,7 @@ class Job(Generic[D]):
     @classmethod
     def each(cls, requests: Iterable[tuple[str, Iterable[D]]]) -> list[Self]:
         """Check several requests; raises as `of` does, naming the request."""
-        if isinstance(requests, str | bytes | Mapping | AbstractSet) or not isinstance(
-            requests, Iterable
-        ):
+        if not _is_ordered(requests):
             msg = f"requests must be (query, documents) pairs, got {type(requests).__name__}"
             raise TypeError(msg)
         jobs = []
@@ -158,6 +154,12 @@ def check_text(value: object, name: str) -> None:
             f"decode its source with errors='replace'"
         )
         raise ValueError(msg) from None
+
+
+def _is_ordered(value: object) -> bool:
+    """Tell a list, or any other iterable in which an index means something, from the rest."""
+    unordered = isinstance(value, str | bytes | Mapping | AbstractSet)
+    return isinstance(value, Iterable) and not unordered
 
 
 def _text(document: object, name: str) -> str:

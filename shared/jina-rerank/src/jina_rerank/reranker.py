@@ -443,9 +443,9 @@ def _create(settings: Settings) -> Backend:
     if isinstance(settings.backend, Backend):
         return settings.backend
     name = settings.backend_name
+    info = find(settings.model)
     module = f"{__package__}.backends.{name}"
     if importlib.util.find_spec(module) is None:
-        info = find(settings.model)
         here = ", ".join(row.alias for row in MODELS if row.alias and "local" in row.backends)
         runs = info is None or "local" in info.backends
         use = "use backend='local'" if runs else f"use a model that runs here: {here}"
@@ -454,7 +454,6 @@ def _create(settings: Settings) -> Backend:
     try:
         backend: Backend = importlib.import_module(module).create(settings)
     except ModuleNotFoundError as error:
-        info = find(settings.model)
         extra = info.name if info is not None and info.package is not None else name
         msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{extra}]'"
         raise MissingDependencyError(msg, name=error.name) from error

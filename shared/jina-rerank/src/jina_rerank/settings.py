@@ -199,13 +199,17 @@ class Settings:
             return "sagemaker"
         info = find(self.model)
         api_only = info is not None and "local" not in info.backends
-        return "api" if api_only or self.api_key or self.base_url else "local"
+        remote = self.api_key is not None or self.base_url is not None
+        return "api" if api_only or remote else "local"
 
     def arguments(self) -> dict[str, Any]:
         """Return the keywords that rebuild these settings, without keys, tokens and the like."""
         kept = {
             item.name: getattr(self, item.name) for item in fields(self) if item.name not in SECRETS
         }
+        if self.backend is None:
+            # A key that is left out must not change which backend it chose.
+            kept["backend"] = "api" if self.api_key is not None else None
         if self.headers is not None:
             kept["headers"] = {
                 name: value

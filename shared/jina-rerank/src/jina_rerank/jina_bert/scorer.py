@@ -26,6 +26,7 @@ class JinaBertScorer:
 
     Raises:
         CheckpointError: The files do not make a JinaBERT reranker.
+        MissingDependencyError: `compile` is asked for, and there is no C++ compiler.
         ValueError: The device is not there, or a length does not suit the model.
     """
 
