@@ -19,7 +19,8 @@ def collection(fixtures: Path) -> Collection:
 def embedder(collection: Collection, pytestconfig: pytest.Config) -> Embedder:
     """The embedding model, which has read the whole collection, in this run or an earlier one."""
     embedder = Embedder(pytestconfig.cache.mkdir("embeddings"))
-    embedder([item.text for item in (*collection.passages, *collection.questions)])
+    embedder([passage.text for passage in collection.passages])
+    embedder([question.text for question in collection.questions])
     embedder.keep()
     return embedder
 

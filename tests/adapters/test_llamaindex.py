@@ -14,8 +14,12 @@ from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayloa
 from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.indices import VectorStoreIndex
-from llama_index.core.instrumentation import get_dispatcher
-from llama_index.core.instrumentation.dispatcher import instrument_tags
+from llama_index.core.instrumentation import (
+    get_dispatcher,  # type: ignore[attr-defined] # their documented place for it
+)
+from llama_index.core.instrumentation.dispatcher import (
+    instrument_tags,  # type: ignore[attr-defined] # their documented place for it
+)
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
@@ -159,9 +163,8 @@ class Chapter(TextNode):
 @pytest.mark.parametrize("keep", [False, True])
 def test_subclass_id_metadata_and_relationships_survive(keep: bool) -> None:  # noqa: FBT001
     relationships = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id="book")}
-    chapter = Chapter(
-        id_="seven", text="red planet", number=7, metadata={"a": 1}, relationships=relationships
-    )
+    fields: dict[str, Any] = {"metadata": {"a": 1}, "relationships": relationships}
+    chapter = Chapter(id_="seven", text="red planet", number=7, **fields)
     nodes: list[NodeWithScore] = [Cited(node=chapter, score=0.5, page=12)]
     (found,) = fake(keep_retrieval_score=keep).postprocess_nodes(nodes, query_str=QUERY)
     assert isinstance(found, Cited)

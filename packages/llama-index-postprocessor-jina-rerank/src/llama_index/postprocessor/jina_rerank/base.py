@@ -15,7 +15,9 @@ from llama_index.core.bridge.pydantic import (
     model_serializer,
 )
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
-from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation import (
+    get_dispatcher,  # type: ignore[attr-defined] # their documented place for it
+)
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
@@ -174,9 +176,9 @@ class JinaRerank(BaseNodePostprocessor):
             reranker = Reranker(**core | dict.fromkeys(PER_CALL))
         else:
             _check_alone(core)
-        own = {name: given[name] for name in OWN}
         manager = callback_manager if callback_manager is not None else CallbackManager()
-        super().__init__(**own, reranker=reranker, callback_manager=manager)
+        own = {name: given[name] for name in OWN}
+        super().__init__(**own | {"reranker": reranker, "callback_manager": manager})
 
     @classmethod
     def class_name(cls) -> str:
@@ -237,7 +239,7 @@ class JinaRerank(BaseNodePostprocessor):
     ) -> Iterator[dict[str, Any]]:
         """Tell callbacks and instrumentation that a call starts and, whatever happens, ends."""
         top_n = self.top_n if self.top_n is not None else len(nodes)
-        start = {
+        start: dict[str, Any] = {
             EventPayload.NODES: nodes,
             EventPayload.MODEL_NAME: self.model,
             EventPayload.QUERY_STR: query.query_str if query is not None else None,
