@@ -8,7 +8,6 @@ import logging
 import pickle
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -319,12 +318,6 @@ def test_thousand_documents_are_ranked(nano: Reranker) -> None:
     assert len(output["documents"]) == 5
 
 
-def test_unicode_is_read(nano: Reranker) -> None:
-    contents = ["Привет, мир", "日本語のテキスト", "🪐🔴", "e\u0301\u200b", "مرحبا"]
-    output = JinaRanker(reranker=nano).run("🔴 планета?", texts(*contents))
-    assert sorted(d.content for d in output["documents"]) == sorted(contents)
-
-
 def test_query_of_ten_thousand_words_is_cut() -> None:
     query = "Which planet is red? " * 2500
     ranker = JinaRanker("nano", max_length=512)
@@ -417,17 +410,6 @@ def defaults(function: Any) -> dict[str, Any]:
 
 
 OWN = defaults(JinaRanker.__init__)
-
-
-def test_keywords_are_those_of_the_core() -> None:
-    core = defaults(Reranker.__init__)
-    core["top_k"] = core.pop("top_n")
-    assert {name: OWN[name] for name in core} == core
-
-
-def test_every_keyword_is_documented() -> None:
-    described = inspect.getdoc(JinaRanker) or ""
-    assert [name for name in OWN if f"    {name}: " not in described] == []
 
 
 def test_unknown_keyword_is_refused_by_name() -> None:
@@ -617,16 +599,6 @@ async def test_async_run_equals_the_sync_one(nano: Reranker) -> None:
     ranker = JinaRanker(reranker=nano, keep_retrieval_score=True, top_k=3)
     outputs = await asyncio.gather(*(ranker.run_async(QUERY, documents) for _ in range(4)))
     assert all(output == ranker.run(QUERY, documents) for output in outputs)
-
-
-def test_threads_get_the_serial_answer(nano: Reranker) -> None:
-    ranker = JinaRanker(reranker=nano)
-    documents = texts("Bread rises.", "Mars is red.", "The sea is blue.")
-    expected = ranker.run(QUERY, documents)
-    with ThreadPoolExecutor(8) as pool:
-        assert all(
-            o == expected for o in pool.map(lambda _: ranker.run(QUERY, documents), range(16))
-        )
 
 
 # Pipelines

@@ -190,6 +190,9 @@ class JinaRanker:
         if reranker is not None:
             self.reranker, self._renew = reranker, lambda: reranker
 
+    # Haystack's metaclass would show (*args, **kwargs) to whoever asks: notebooks, `help`, Sphinx.
+    __signature__ = signature(partial(__init__, None))  # type: ignore[arg-type] # self
+
     @property
     def model(self) -> str:
         """The model as it was asked for."""
