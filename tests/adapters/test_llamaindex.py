@@ -45,6 +45,10 @@ from llama_index.core.schema import (
 )
 from llama_index.core.tools import RetrieverTool
 from llama_index.postprocessor.jina_rerank import JinaRerank
+from openinference.instrumentation.llama_index import LlamaIndexInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import SecretStr
 
 from jina_rerank import Reranker, ServerError
@@ -578,6 +582,28 @@ def test_failure_that_keeps_the_order_says_so(how: str, events: Events) -> None:
     rerank = fake(backend=FakeBackend(error=DOWN), on_error="keep-order")
     run(rerank, [scored("red")], how)
     assert events.seen[1].tags["failed"] is True
+
+
+@both
+def test_openinference_records_a_reranker(how: str) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = LlamaIndexInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        run(fake(top_n=1), [scored("blue", 0.5), scored("red planet", 0.25)], how)
+    finally:
+        instrumentor.uninstrument()
+    (span,) = exporter.get_finished_spans()
+    recorded = dict(span.attributes or {})
+    assert recorded["openinference.span.kind"] == "RERANKER"
+    assert recorded["reranker.query"] == QUERY
+    assert recorded["reranker.model_name"] == "turbo"
+    assert recorded["reranker.top_k"] == 1
+    assert recorded["reranker.input_documents.1.document.content"] == "red planet"
+    assert recorded["reranker.output_documents.0.document.content"] == "red planet"
+    assert recorded["reranker.output_documents.0.document.score"] == 1.0
 
 
 # Where LlamaIndex uses postprocessors
