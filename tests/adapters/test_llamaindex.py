@@ -14,12 +14,8 @@ from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayloa
 from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.indices import VectorStoreIndex
-from llama_index.core.instrumentation import (
-    get_dispatcher,  # type: ignore[attr-defined] # their documented place for it
-)
-from llama_index.core.instrumentation.dispatcher import (
-    instrument_tags,  # type: ignore[attr-defined] # their documented place for it
-)
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in an __all__
+from llama_index.core.instrumentation.dispatcher import instrument_tags  # type: ignore[attr-defined] # not in an __all__
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent

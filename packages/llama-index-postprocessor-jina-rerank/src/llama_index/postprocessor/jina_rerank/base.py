@@ -15,9 +15,7 @@ from llama_index.core.bridge.pydantic import (
     model_serializer,
 )
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
-from llama_index.core.instrumentation import (
-    get_dispatcher,  # type: ignore[attr-defined] # their documented place for it
-)
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in an __all__
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
