@@ -349,7 +349,7 @@ def test_retrieval_score_is_kept_on_request(backend: FakeBackend) -> None:
     ranker = JinaRanker(backend=backend, keep_retrieval_score=True)
     first, second = ranker.run(query="red", documents=documents)["documents"]
     assert first.meta == {"title": "t", "retrieval_score": 0.3}
-    assert second.meta == {"retrieval_score": None}
+    assert second.meta == {}
 
 
 def test_retrieval_score_is_not_kept_unasked(backend: FakeBackend) -> None:
@@ -444,18 +444,6 @@ def test_constructor_reads_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
     ranker = JinaRanker(api_key=Secret.from_env_var("MY_KEY"))
     assert ranker.reranker.settings.backend_name == "api"
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("https://api.jina.ai/v1/rerank", "https://api.jina.ai/v1"),
-        ("http://localhost:8080/rerank/", "http://localhost:8080"),
-        ("http://localhost:8080/v1", "http://localhost:8080/v1"),
-    ],
-)
-def test_base_url_may_be_the_full_one_of_the_official_ranker(given: str, expected: str) -> None:
-    assert JinaRanker(base_url=given).reranker.settings.base_url == expected
 
 
 def test_arguments_of_the_official_ranker_are_taken() -> None:
@@ -744,7 +732,8 @@ def test_pipeline_file_of_the_official_ranker_needs_only_the_new_type() -> None:
     }
     ranker = JinaRanker.from_dict(official)
     assert ranker.api_key == Secret.from_env_var("JINA_API_KEY")
-    assert ranker.reranker.settings.base_url == "https://api.jina.ai/v1"
+    assert ranker.reranker.settings.base_url == "https://api.jina.ai/v1/rerank"
+    assert ranker.reranker.settings.backend_name == "api"
 
 
 FILE = f"""

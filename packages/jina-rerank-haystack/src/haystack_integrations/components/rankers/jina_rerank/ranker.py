@@ -55,11 +55,11 @@ class JinaRanker:
         meta_fields_to_embed: Fields of `Document.meta` to read before the content, such as a
             title; a document that lacks one goes without.
         embedding_separator: Put between these fields and the content.
-        keep_retrieval_score: Keep the score that a document came with in
-            `Document.meta["retrieval_score"]` of the copy.
+        keep_retrieval_score: Keep the score that a document came with, in the copy's
+            `meta["retrieval_score"]`; a prompt holds it only if its template asks for it.
         reranker: A `jina_rerank.Reranker` to share with other rankers and threads instead of an
-            own one. It stays yours to close, and only `top_k`, `score_threshold` and the texts
-            around query and documents can be given beside it.
+            own one. It stays yours to close, and only Haystack's own arguments, `top_k` and
+            `score_threshold` can be given beside it; where these two are None, its own apply.
         backend: `"local"`, `"api"`, `"sagemaker"`, or a `jina_rerank.Backend`; None chooses by
             the other arguments: `local`, if they say nothing about a service.
         max_length: The longest input in tokens; None is the context of the model (8,192 for v1).
@@ -79,7 +79,8 @@ class JinaRanker:
         cache_dir: Where hub files are kept; None is the hub's own cache.
         local_files_only: Use only what is already on this machine.
         token: Hugging Face token, as a `Secret` or a string; None uses that of `hf auth login`.
-        base_url: The service's address, with or without `/rerank` at its end; None is Jina's.
+        base_url: The service's address: a host, a root such as `.../v1`, or the full URL; None is
+            Jina's.
         dialect: The service's wire format: `"jina"`, `"cohere"` or `"tei"`; None finds out.
         headers: Headers added to each request. Those that may hold a secret are never saved.
         verify: TLS verification: a bool, the path of a CA file, or an `ssl.SSLContext`.
@@ -174,8 +175,6 @@ class JinaRanker:
         self.token = core["token"] = _secret(token)
         if isinstance(device, ComponentDevice):
             core["device"] = device.to_torch_str()
-        if isinstance(base_url, str):
-            core["base_url"] = base_url.removesuffix("/").removesuffix("/rerank")
         self.top_k = top_k
         self.score_threshold = score_threshold
         self.query_prefix = query_prefix
@@ -335,8 +334,10 @@ class JinaRanker:
     def _scored(self, document: Document, score: float | None) -> Document:
         if score is None:
             return document
-        kept = {"retrieval_score": document.score} if self.keep_retrieval_score else {}
-        return replace(document, score=score, meta={**document.meta, **kept})
+        meta = dict(document.meta)
+        if self.keep_retrieval_score and document.score is not None:
+            meta["retrieval_score"] = document.score
+        return replace(document, score=score, meta=meta)
 
 
 def _check_shared(reranker: object, core: Mapping[str, Any]) -> None:
