@@ -1,18 +1,15 @@
 """`JinaRerank` in LangChain: documents in and out, serialization, tracing, composition."""
 
-import asyncio
 import copy
 import inspect
 import json
 import logging
 import pickle
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_classic.retrievers.document_compressors import (
@@ -29,7 +26,7 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import SecretStr, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from jina_rerank import APIConnectionError, Reranker, Scores
+from jina_rerank import APIConnectionError, Reranker
 from jina_rerank.testing import FakeBackend
 
 QUERY = "red planet"
@@ -139,14 +136,6 @@ class Listed(BaseRetriever):
         return self.documents[: k if k is not None else self.k]
 
 
-class AsyncOnly(FakeBackend):
-    """A backend that refuses to be asked outside of an event loop."""
-
-    def score(self, query: str, documents: Sequence[str]) -> Scores:
-        asyncio.get_running_loop()
-        return super().score(query, documents)
-
-
 def documents() -> list[Document]:
     return [
         Document("the sea", id="a", metadata={"page": 1}),
@@ -186,18 +175,6 @@ async def test_async_compression_equals_sync() -> None:
     assert found == compressor.compress_documents(documents(), QUERY)
 
 
-async def test_async_compression_reaches_the_backends_async_path() -> None:
-    found = await fake(AsyncOnly()).acompress_documents(documents(), QUERY)
-    assert ids(found) == ["b", "c", "a"]
-
-
-def test_one_compressor_serves_several_event_loops() -> None:
-    compressor = fake()
-    for _ in range(2):
-        found = asyncio.run(compressor.acompress_documents(documents(), QUERY))
-        assert ids(found) == ["b", "c", "a"]
-
-
 def test_compression_leaves_the_input_alone() -> None:
     given = documents()
     found = fake(keep_retrieval_score=True).compress_documents(given, QUERY)
@@ -213,19 +190,6 @@ def test_compression_keeps_subclass_id_and_metadata() -> None:
     assert found.metadata == {"tags": ["x"], "relevance_score": 1.0}
 
 
-def test_scores_are_python_floats() -> None:
-    def scorer(_: str, text: str) -> Any:
-        return np.float32(len(text))
-
-    found = fake(FakeBackend(scorer)).compress_documents(documents(), QUERY)
-    assert [type(score) for score in scores(found)] == [float] * 3
-
-
-def test_top_n_defaults_to_three() -> None:
-    given = [Document(f"text {i}") for i in range(5)]
-    assert len(fake().compress_documents(given, QUERY)) == 3
-
-
 def test_top_n_none_keeps_all() -> None:
     given = [Document(f"text {i}") for i in range(5)]
     assert len(fake(top_n=None).compress_documents(given, QUERY)) == 5
@@ -237,19 +201,8 @@ def test_top_n_set_later_counts() -> None:
     assert len(compressor.compress_documents(documents(), QUERY)) == 3
 
 
-def test_threshold_keeps_equal_scores() -> None:
-    found = fake(score_threshold=0.5).compress_documents(documents(), QUERY)
-    assert scores(found) == [1.0, 0.5]
-
-
 def test_threshold_above_all_scores_gives_nothing() -> None:
     assert fake(score_threshold=2.0).compress_documents(documents(), QUERY) == []
-
-
-def test_no_documents_ask_no_backend() -> None:
-    backend = FakeBackend()
-    assert fake(backend).compress_documents([], QUERY) == []
-    assert backend.requests == []
 
 
 def test_blank_documents_come_last_with_zero() -> None:
@@ -259,25 +212,9 @@ def test_blank_documents_come_last_with_zero() -> None:
     assert scores(found)[-2:] == [0.0, 0.0]
 
 
-def test_only_blank_documents_keep_their_order() -> None:
-    backend = FakeBackend()
-    found = fake(backend).compress_documents([Document("", id="x"), Document(" ", id="y")], QUERY)
-    assert ids(found) == ["x", "y"]
-    assert backend.requests == []
-
-
 def test_equal_ids_are_ranked_one_by_one() -> None:
     found = fake().compress_documents([Document("sea", id="x"), Document("red", id="x")], QUERY)
     assert [document.page_content for document in found] == ["red", "sea"]
-
-
-def test_one_document_is_scored() -> None:
-    assert scores(fake().compress_documents([Document("a red planet")], QUERY)) == [1.0]
-
-
-def test_blank_query_is_refused() -> None:
-    with pytest.raises(ValueError, match="query must not be blank"):
-        fake().compress_documents(documents(), " ")
 
 
 def test_lone_surrogate_is_refused() -> None:
@@ -327,11 +264,6 @@ def test_earlier_score_is_replaced_by_default() -> None:
 # Failure
 
 
-def test_failing_backend_raises() -> None:
-    with pytest.raises(APIConnectionError):
-        failing().compress_documents(documents(), QUERY)
-
-
 async def test_failing_backend_raises_when_awaited() -> None:
     with pytest.raises(APIConnectionError):
         await failing().acompress_documents(documents(), QUERY)
@@ -344,48 +276,6 @@ def test_keep_order_returns_the_first_as_they_came(caplog: pytest.LogCaptureFixt
     assert len(caplog.records) == 1
 
 
-# Over the built-in model
-
-
-def test_nano_puts_the_answer_first(nano: Reranker) -> None:
-    found = JinaRerank(reranker=nano).compress_documents(
-        [Document("Bread rises because yeast makes gas."), Document("Mars is red from iron.")],
-        "Which planet is red?",
-    )
-    assert found[0].page_content == "Mars is red from iron."
-    assert 0.0 <= scores(found)[1] < scores(found)[0] <= 1.0
-
-
-def test_thousand_documents_are_ranked(nano: Reranker) -> None:
-    given = [Document(f"House number {i}.") for i in range(999)]
-    given.append(Document("Mars is red because of iron rust."))
-    found = JinaRerank(reranker=nano, top_n=1).compress_documents(given, "Why is Mars red?")
-    assert found[0].page_content == "Mars is red because of iron rust."
-
-
-def test_query_of_ten_thousand_words_is_cut() -> None:
-    compressor = JinaRerank("nano", max_length=512)
-    given = [Document("Mars is red."), Document("The sea is blue.")]
-    found = compressor.compress_documents(given, "Which planet is red? " * 2500)
-    assert all(0.0 <= score <= 1.0 for score in scores(found))
-
-
-def test_unicode_is_read(nano: Reranker) -> None:
-    given = [Document("火星は赤い。🔴"), Document("naïve café — ½ ﬁ")]
-    found = JinaRerank(reranker=nano).compress_documents(given, "Où est Mars ? 🚀")
-    assert {document.page_content for document in found} == {d.page_content for d in given}
-
-
-def test_threads_get_the_serial_answer() -> None:
-    compressor = JinaRerank("nano")
-    expected = compressor.compress_documents(documents(), QUERY)
-    with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(
-            lambda _: compressor.compress_documents(documents(), QUERY), range(16)
-        ):
-            assert ids(found) == ids(expected)
-
-
 # Arguments
 
 
@@ -395,11 +285,6 @@ def test_constructor_loads_nothing() -> None:
 
 def test_model_may_come_first() -> None:
     assert JinaRerank("nano").model == "nano"
-
-
-def test_unknown_keyword_is_refused_by_name() -> None:
-    with pytest.raises(TypeError, match="top_k"):
-        JinaRerank(top_k=3)  # type: ignore[call-arg] # the point of the test
 
 
 @pytest.mark.parametrize(
@@ -434,16 +319,6 @@ def test_key_chooses_the_service(key: dict[str, Any]) -> None:
 def test_attribute_that_cannot_change_is_refused() -> None:
     with pytest.raises(AttributeError, match="model"):
         JinaRerank("nano").model = "tiny"  # type: ignore[misc] # the point of the test
-
-
-def test_signature_is_that_of_the_core() -> None:
-    core = inspect.signature(Reranker.__init__).parameters
-    own = inspect.signature(JinaRerank.__init__).parameters
-    defaults = {name: word.default for name, word in own.items()}
-    assert {name: defaults[name] for name in core} == {
-        name: word.default for name, word in core.items()
-    } | {"top_n": 3}
-    assert set(own) - set(core) == {"jina_api_key", "keep_retrieval_score", "reranker"}
 
 
 # A shared reranker
