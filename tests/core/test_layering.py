@@ -9,8 +9,8 @@ import pytest
 
 import jina_rerank
 
-SOURCE = Path(jina_rerank.__file__).parent
-ROOT = SOURCE.parents[3]
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "shared" / "jina-rerank" / "src" / "jina_rerank"
 HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "numpy", "tqdm"}
 HEAVY |= {
     "asyncio",
