@@ -153,9 +153,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
 
 
-def install(
-    session: nox.Session, *more: str, constraints: Path = ROOT / "constraints.txt"
-) -> None:
+def install(session: nox.Session, *more: str, constraints: Path = ROOT / "constraints.txt") -> None:
     """Install every package with all its extras, and what else a session needs.
 
     With pip and constraints: another installer, or an open version of torch, may download
@@ -181,11 +179,15 @@ def lower_bounds() -> dict[str, Version]:
     own = {project(path)["project"]["name"] for path in PACKAGES}
     for path in PACKAGES:
         for requirement in requirements(path):
-            if requirement.name in own or (requirement.marker and not requirement.marker.evaluate()):
+            if requirement.name in own or (
+                requirement.marker and not requirement.marker.evaluate()
+            ):
                 continue
             lows = [Version(s.version) for s in requirement.specifier if s.operator in {">=", "=="}]
             if not lows:
-                msg = f"{path.name}/pyproject.toml: {requirement} needs a lower bound, such as >=1.0"
+                msg = (
+                    f"{path.name}/pyproject.toml: {requirement} needs a lower bound, such as >=1.0"
+                )
                 raise SystemExit(msg)
             bounds[requirement.name] = max(*lows, bounds.get(requirement.name, lows[0]))
     return bounds

@@ -99,7 +99,9 @@ def private(package: Package, public: frozenset[str]) -> list[str]:
             continue
         module_is_public = module in PUBLIC_MODULES or _inside(module, f"{CORE}.wire")
         submodule = f"{module}.{name}" in PUBLIC_MODULES
-        if not module_is_public or (module == CORE and name not in {None, *public} and not submodule):
+        if not module_is_public or (
+            module == CORE and name not in {None, *public} and not submodule
+        ):
             found.append(f"{path.name}: {module}.{name}" if name else f"{path.name}: {module}")
     return found
 

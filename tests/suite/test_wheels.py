@@ -43,7 +43,9 @@ def test_wheel_holds_the_sources_and_nothing_else(
     package: Package, wheel: dict[str, bytes]
 ) -> None:
     source = package.path / "src"
-    files = [path for path in source.rglob("*") if path.is_file() and "__pycache__" not in str(path)]
+    files = [
+        path for path in source.rglob("*") if path.is_file() and "__pycache__" not in str(path)
+    ]
     assert {name for name in wheel if ".dist-info/" not in name} == {
         str(path.relative_to(source)) for path in files
     }
