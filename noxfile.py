@@ -197,4 +197,6 @@ def requirements(path: Path) -> list[Requirement]:
     """Read everything that a package declares, with and without extras."""
     declared = project(path)["project"]
     extras = declared.get("optional-dependencies", {}).values()
-    return [Requirement(text) for group in (declared["dependencies"], *extras) for text in group]
+    return [
+        Requirement(text) for group in (declared.get("dependencies", []), *extras) for text in group
+    ]
