@@ -63,6 +63,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package that the page makes, in a folder outside this repository."""
     folder = tmp_path_factory.mktemp("outside") / "rerank-trigrams"
     folder.mkdir()
+    for command in re.findall(r"^(?:mkdir -p|touch) .*$", PAGE.read_text(), re.MULTILINE):
+        subprocess.run(command.split(), cwd=folder, check=True)
     write(folder, files("A package of your own"))
     return folder
 
@@ -74,8 +76,8 @@ def test_package_of_the_page_passes_its_tests_and_examples(package: Path) -> Non
 
 
 def test_package_of_the_page_has_the_files_that_the_page_counts(package: Path) -> None:
-    assert len(files("A package of your own")) == 5
-    assert "Write these five files." in PAGE.read_text(encoding="utf-8")
+    assert len(files("A package of your own")) == 4
+    assert "Write these four files." in PAGE.read_text(encoding="utf-8")
     assert (package / "src" / "rerank_trigrams" / "py.typed").read_text() == ""
 
 
