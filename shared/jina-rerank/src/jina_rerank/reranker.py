@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import logging
+import operator
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +14,12 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from .backends.base import Backend
+from .cache import LeastRecentlyUsed, ScoreCache, complete, recall
 from .errors import JinaRerankError, MissingDependencyError
 from .jobs import Cut, Job
 from .models import MODELS, find
 from .settings import Settings
-from .types import D, Ranking, Scores
+from .types import D, Ranking, Request, Scores
 
 logger = logging.getLogger("jina_rerank")
 
@@ -76,6 +78,8 @@ class Reranker:
         profile: AWS profile; None is that of the AWS configuration.
         inference_component: The SageMaker inference component.
         target_variant: The SageMaker production variant.
+        cache: Keep scores between calls: how many in memory, or a store of your own with ``get``
+            and ``set`` (see `jina_rerank.cache.ScoreCache`). None keeps none.
         show_progress: Show a progress bar on standard error.
         on_error: What `rank` does when the backend fails: `"raise"`, or `"keep-order"` to return
             the documents in input order, marked `failed`, and log one warning. `score` always
@@ -127,6 +131,7 @@ class Reranker:
         profile: str | None = None,
         inference_component: str | None = None,
         target_variant: str | None = None,
+        cache: Any = None,
         show_progress: bool = False,
         on_error: str = "raise",
     ) -> None:
@@ -164,11 +169,13 @@ class Reranker:
             profile=profile,
             inference_component=inference_component,
             target_variant=target_variant,
+            cache=cache,
             show_progress=show_progress,
             on_error=on_error,
         )
         self._lock = threading.Lock()
         self._backend: Backend | None = None
+        self._cache = _cache(cache)
         self._closed = False
         _alive.add(self)
 
@@ -176,6 +183,19 @@ class Reranker:
     def model(self) -> str:
         """The model as it was asked for."""
         return self.settings.model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write down the constructor arguments, without keys, as values that JSON and YAML know.
+
+        Returns:
+            Every keyword but the secrets: ``Reranker(**reranker.to_dict())`` is this reranker,
+            whose keys come from its environment. Headers that may hold a secret are left out.
+
+        Raises:
+            ValueError: An argument is an object that cannot be written down, such as a `Backend`
+                instance or an HTTP client; the message names it.
+        """
+        return self.settings.to_dict()
 
     def rank(
         self,
@@ -357,14 +377,29 @@ class Reranker:
     def _ask(self, backend: Backend | None, jobs: list[Job[D]]) -> list[Scores]:
         if backend is None:
             return [job.nothing for job in jobs]
-        answers = backend.score_many([job.request for job in jobs if job.texts])
-        return _fill_in(backend, jobs, answers)
+        cache = self._cache
+        if cache is None:
+            return _fill_in(backend, jobs, backend.score_many(_requests(jobs)))
+        recalled = recall(jobs, cache, backend)
+        rest = [item.rest for item in recalled]
+        requests = _requests(rest)
+        answers = _fill_in(backend, rest, backend.score_many(requests) if requests else [])
+        return complete(recalled, answers, cache)
 
     async def _aask(self, backend: Backend | None, jobs: list[Job[D]]) -> list[Scores]:
         if backend is None:
             return [job.nothing for job in jobs]
-        answers = await backend.ascore_many([job.request for job in jobs if job.texts])
-        return _fill_in(backend, jobs, answers)
+        cache = self._cache
+        if cache is None:
+            return _fill_in(backend, jobs, await backend.ascore_many(_requests(jobs)))
+        import asyncio  # noqa: PLC0415 - see `Backend.ascore`
+
+        # In threads: a store may be far away, and the backend's identity may load the model.
+        recalled = await asyncio.to_thread(recall, jobs, cache, backend)
+        rest = [item.rest for item in recalled]
+        requests = _requests(rest)
+        answers = _fill_in(backend, rest, await backend.ascore_many(requests) if requests else [])
+        return await asyncio.to_thread(complete, recalled, answers, cache)
 
     def _rankings(self, jobs: list[Job[D]], answers: list[Scores], cut: Cut) -> list[Ranking[D]]:
         model = self._model_name()
@@ -430,10 +465,13 @@ class Reranker:
         with self._lock:
             self._closed = True
             backend, self._backend = self._backend, None
+            self._cache = None
         return backend if backend is not self.settings.backend else None
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
+        if self._cache is not None:  # its lock may be held for good, too
+            self._cache = _cache(self.settings.cache)
         if self._backend is not None:
             self._backend.after_fork()
 
@@ -458,6 +496,14 @@ def _create(settings: Settings) -> Backend:
         msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{extra}]'"
         raise MissingDependencyError(msg, name=error.name) from error
     return backend
+
+
+def _cache(cache: Any) -> ScoreCache | None:
+    return LeastRecentlyUsed(operator.index(cache)) if hasattr(cache, "__index__") else cache
+
+
+def _requests(jobs: Sequence[Job[D]]) -> list[Request]:
+    return [job.request for job in jobs if job.texts]
 
 
 def _fill_in(backend: Backend, jobs: Sequence[Job[D]], answers: list[Scores]) -> list[Scores]:

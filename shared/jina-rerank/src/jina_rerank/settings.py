@@ -94,6 +94,7 @@ class Settings:
     profile: str | None = None
     inference_component: str | None = None
     target_variant: str | None = None
+    cache: Any = None
     show_progress: bool = False
     on_error: str = "raise"
 
@@ -116,12 +117,28 @@ class Settings:
             _check_text(name, getattr(self, name))
         for name in FLAGS:
             _check_type(name, getattr(self, name), bool)
+        self._check_cache()
         if self.cache_dir is not None:
             _check_type("cache_dir", self.cache_dir, str | os.PathLike)
             _check_text("cache_dir", os.fspath(self.cache_dir))
         self._check_remote()
         self._check_lengths()
         self._check_backend()
+
+    def _check_cache(self) -> None:
+        cache = self.cache
+        if cache is None:
+            return
+        if not (callable(getattr(cache, "get", None)) and callable(getattr(cache, "set", None))):
+            if not hasattr(cache, "__index__"):
+                kind = type(cache).__name__
+                msg = f"cache must be a number of scores or have get and set, got {kind}"
+                raise TypeError(msg)
+            check_count("cache", cache)
+        info = find(self.model)
+        if info is not None and info.listwise:
+            msg = f"cache is not for {info.name}: its scores depend on the other documents"
+            raise ValueError(msg)
 
     def _check_remote(self) -> None:
         for name in SECRETS:
@@ -218,6 +235,14 @@ class Settings:
             }
         return kept
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `arguments` does as values that JSON and YAML know.
+
+        Raises:
+            ValueError: A keyword is an object that cannot be written down; the message names it.
+        """
+        return {name: _plain(name, value) for name, value in self.arguments().items()}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without the secrets: the other side finds its key in its own environment."""
         return partial(Settings, **self.arguments()), ()
@@ -258,6 +283,27 @@ def check_context(max_length: int | None, context: int, model: str) -> None:
     if max_length is not None and max_length > context:
         msg = f"max_length must be at most {context}, the context of {model}, got {max_length}"
         raise ValueError(msg)
+
+
+def _plain(name: str, value: object) -> object:
+    """Return a keyword's value as one that JSON knows."""
+    if name == "device" and value is not None:
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, tuple | list):
+        return [_plain(name, item) for item in value]
+    if isinstance(value, Mapping):
+        return dict(value)
+    if value is None or isinstance(value, str | bool | float):
+        return value
+    if hasattr(value, "__index__"):
+        return operator.index(value)
+    msg = (
+        f"{name} is a {type(value).__name__}, an object that cannot be written down: "
+        f"leave it out, and pass it when the reranker is made again"
+    )
+    raise ValueError(msg)
 
 
 def _set(settings: Settings, name: str, value: object) -> None:

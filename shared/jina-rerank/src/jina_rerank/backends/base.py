@@ -62,6 +62,15 @@ class Backend(ABC):
         """Score several requests without blocking the event loop; by default one by one."""
         return [await self.ascore(query, documents) for query, documents in requests]
 
+    def identity(self) -> str:
+        """Say what scores depend on besides query and text: model, revision, dtype, lengths, ...
+
+        Scores are kept under it by `Reranker(cache=...)`. The default, an empty string, is enough
+        for a cache in memory, which belongs to one `Reranker`; a store that others share needs
+        more.
+        """
+        return ""
+
     def load(self) -> None:
         """Do now what would otherwise happen on first use; by default nothing."""
 
