@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any
 
 from llama_index.core.bridge.pydantic import (
     ConfigDict,
     Field,
     SerializationInfo,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     model_serializer,
 )
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
@@ -19,7 +20,6 @@ from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
-from pydantic.json_schema import SkipJsonSchema
 
 from jina_rerank import Backend, Ranking, Reranker
 
@@ -116,7 +116,7 @@ class JinaRerank(BaseNodePostprocessor):
         arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
     )
 
-    reranker: SkipJsonSchema[Reranker] = Field(exclude=True)
+    reranker: Annotated[Reranker, WithJsonSchema(None)] = Field(exclude=True)
     top_n: int | None
     score_threshold: float | None
     metadata_mode: MetadataMode
