@@ -6,6 +6,8 @@ import inspect
 import json
 import logging
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -397,6 +399,21 @@ async def test_failure_keeps_order_asynchronously(
 
 
 # Constructor
+
+
+def test_light_install_ranks_with_another_backend() -> None:
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys(("torch", "transformers", "tokenizers", "safetensors"))
+from haystack import Document
+from {TYPE.rsplit(".", 2)[0]} import JinaRanker
+from jina_rerank.testing import FakeBackend
+ranker = JinaRanker(backend=FakeBackend())
+ranker.warm_up()
+print(ranker.run("red", [Document(content="red")])["documents"][0].score)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1.0\n"
 
 
 def test_names_are_one_class() -> None:
