@@ -1,6 +1,8 @@
 """A whole pipeline in LangChain over real passages: retrieve, rerank, prompt, answer."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from jina_rerank import Reranker
 
 from .collection import BM25, CANDIDATES, KEPT, Collection, Embedder, Passage, Quality
 
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "langchain.py"
 QUESTION = "who wrote the treasure of the sierra madre"
 PROMPT = ChatPromptTemplate.from_template("Answer from this:\n\n{context}\n\nQuestion: {input}")
 
@@ -260,6 +263,19 @@ def test_traced_chain_shows_the_reranking_inside_the_retriever(
     assert outputs is not None
     assert len(outputs["documents"]) == KEPT
     assert outputs["model"] == compressor.model
+
+
+def test_example_answers_its_question() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE), "--model", "nano"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, *_, last = done.stdout.strip().split("\n\n")
+    assert "dancing on the comb" in first
+    assert last == "Question: How do bees tell each other where the flowers are?"
+    assert len(EXAMPLE.read_text(encoding="utf-8").splitlines()) < 40
 
 
 def every(runs: list[Run]) -> Iterator[Run]:
