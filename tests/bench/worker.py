@@ -35,6 +35,15 @@ class Sample:
     scores: list[float]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """What loading took: seconds, and the resident bytes of model and tokenizer after one call."""
+
+    dtype: str
+    seconds: float
+    resident: int
+
+
 class Worker:
     """A contender in a fresh process, driven over a pipe; a context manager that ends it.
 
@@ -49,13 +58,12 @@ class Worker:
     def __init__(self, contender: Contender, directory: Path) -> None:
         context = get_context("spawn")
         self.contender = contender
-        self.samples: list[Sample] = []
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, contender.name, directory)
         self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
-        self.dtype, self.load_seconds = self._pipe.recv()
+        self.loaded: Loaded = self._pipe.recv()
 
     def __enter__(self) -> Self:
         return self
@@ -64,19 +72,25 @@ class Worker:
         self._pipe.close()  # the process ends when it reads the end of the pipe
         self._process.join()
 
-    def score(self, workload: Workload) -> None:
-        """Run one call and keep its sample."""
+    def score(self, workload: Workload) -> Sample:
+        """Run one call."""
         self._pipe.send((workload.query, list(workload.documents)))
-        self.samples.append(self._pipe.recv())
+        measured: Sample = self._pipe.recv()
+        return measured
 
 
 def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
     """Load the named contender, then score what comes through the pipe until it closes."""
     contender = next(contender for contender in CONTENDERS if contender.name == name)
+    gc.collect()
+    before = machine.resident_memory()
     began = time.perf_counter()
     scorer = contender.start(directory)
-    pipe.send((dominant_dtype(), time.perf_counter() - began))
+    seconds = time.perf_counter() - began
     scorer.score(*WARM_UP)
+    gc.collect()
+    resident = machine.resident_memory() - before
+    pipe.send(Loaded(dtype=dominant_dtype(), seconds=seconds, resident=resident))
     while True:
         try:
             query, documents = pipe.recv()
