@@ -242,7 +242,7 @@ def test_escapes_in_arguments_are_not_echoed(run: Run) -> None:
     [
         (["--backend", "api"], "backend='api' is not part of this version"),
         (["--model", "./none"], "there is no directory './none'"),
-        (["--model", "."], "is not a JinaBERT reranker"),
+        (["--model", "."], "is not a reranker that can run here: num_labels is 2"),
     ],
 )
 def test_unavailable_model_is_one_line_and_3(

@@ -32,12 +32,15 @@ BELOW = {
     "backends.base": {"types"},
     "settings": {"backends.base", "models"},
     "jobs": {"backends.base", "errors", "settings", "types"},
-    "reranker": {"backends.base", "errors", "jobs", "models", "settings", "types"},
+    "cache": {"backends.base", "jobs", "types"},
+    "reranker": {"backends.base", "cache", "errors", "jobs", "models", "settings", "types"},
     "hub": {"errors", "models", "settings"},
+    "hardware": {"errors"},
+    "checkpoint": {"cross_encoder", "hub", "jina_bert", "settings"},
     "progress": set(),
     "backends.local": {
         "backends.base",
-        "errors",
+        "checkpoint",
         "hub",
         "jina_bert",
         "progress",
@@ -74,8 +77,18 @@ def test_module_imports_only_what_stands_below(module: str) -> None:
 @pytest.mark.parametrize("path", sorted((SOURCE / "jina_bert").glob("*.py")), ids=lambda p: p.stem)
 def test_model_knows_no_backend(path: Path) -> None:
     own = {name[1:] for name in imports(path) if name.startswith(".")}
-    allowed = {"errors", "settings"}
+    allowed = {"errors", "hardware", "settings"}
     assert {name for name in own if not name.startswith("jina_bert")} <= allowed
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SOURCE / "cross_encoder").glob("*.py")), ids=lambda p: p.stem
+)
+def test_other_models_share_what_feeds_jina_bert(path: Path) -> None:
+    own = {name[1:] for name in imports(path) if name.startswith(".")}
+    shared = {"jina_bert.checkpoint", "jina_bert.fit", "jina_bert.tokenizer"}
+    allowed = {"errors", "hardware", "hub", "settings"} | shared
+    assert {name for name in own if not name.startswith("cross_encoder")} <= allowed
 
 
 def test_backends_do_not_know_each_other() -> None:
@@ -91,14 +104,15 @@ def test_every_module_is_in_the_table_or_in_a_layer_of_its_own() -> None:
     modules = {
         ".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")
     }
-    assert {name for name in modules if not name.startswith("jina_bert.")} - {
+    models = ("jina_bert.", "cross_encoder.")
+    assert {name for name in modules if not name.startswith(models)} - {
         *BELOW,
         *entry,
         *command_line,
     } == set()
 
 
-@pytest.mark.parametrize("module", ["jina_rerank", "jina_rerank.hub"])
+@pytest.mark.parametrize("module", ["jina_rerank", "jina_rerank.hub", "jina_rerank.cache"])
 def test_import_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(

@@ -26,8 +26,8 @@ from jina_rerank import (
     Reranker,
 )
 from jina_rerank.backends import local
+from jina_rerank.hardware import choose_dtype
 from jina_rerank.jina_bert.fit import windows
-from jina_rerank.jina_bert.scorer import choose_dtype
 from jina_rerank.settings import Settings
 from jina_rerank.testing import BackendContract, RerankerContract
 

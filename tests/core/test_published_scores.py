@@ -40,7 +40,7 @@ def reranker(request: pytest.FixtureRequest) -> Reranker:
 def scorer(reranker: Reranker) -> JinaBertScorer:
     backend = reranker._backend
     assert isinstance(backend, LocalBackend)
-    assert backend._scorer is not None
+    assert isinstance(backend._scorer, JinaBertScorer)
     return backend._scorer
 
 

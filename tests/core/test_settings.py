@@ -1,11 +1,13 @@
 """The keywords of `Reranker`: what each accepts, and what they say together."""
 
 import inspect
+import json
 import pickle
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +21,16 @@ class Secret:
 
     def get_secret_value(self) -> str:
         return "hf_secret"
+
+
+class Store:
+    """A cache of the user's own; the class itself will do, it has both methods."""
+
+    @staticmethod
+    def get(key: str) -> None: ...
+
+    @staticmethod
+    def set(key: str, value: float) -> None: ...
 
 
 GOOD: dict[str, list[Any]] = {
@@ -54,6 +66,7 @@ GOOD: dict[str, list[Any]] = {
     "profile": [None, "work"],
     "inference_component": [None, "part"],
     "target_variant": [None, "blue"],
+    "cache": [None, 1, 10**6, Store],
     "show_progress": [True, False],
     "on_error": ["raise", "keep-order"],
 }
@@ -107,6 +120,10 @@ BAD: list[tuple[str, Any, type[Exception]]] = [
     ("timeout", (None, 1), TypeError),
     ("deadline", -1, ValueError),
     ("split", "never", ValueError),
+    ("cache", 0, ValueError),
+    ("cache", True, TypeError),
+    ("cache", 1.5, TypeError),
+    ("cache", {}, TypeError),
 ]
 
 
@@ -201,3 +218,46 @@ def test_settings_pickle_without_secrets() -> None:
     data = pickle.dumps(settings)
     assert b"secret" not in data
     assert pickle.loads(data).arguments() == settings.arguments()  # noqa: S301 - made above
+
+
+def test_dictionary_rebuilds_the_reranker_and_is_json() -> None:
+    given: dict[str, Any] = {
+        "model": Path("checkpoint"),
+        "backend": "api",
+        "top_n": np.int64(3),
+        "score_threshold": 0.5,
+        "device": torch.device("cpu"),
+        "dtype": torch.float32,
+        "cache_dir": Path("cache"),
+        "token": "hf_secret",
+        "api_key": Secret(),
+        "base_url": "http://localhost:8080/v1",
+        "headers": {"Authorization": "Bearer secret", "X-Team": "search"},
+        "verify": Path("ca.pem"),
+        "timeout": (1, 2.5),
+        "cache": 100,
+    }
+    reranker = Reranker(**given)
+    written = json.dumps(reranker.to_dict())
+    assert "secret" not in written
+    copy = Reranker(**json.loads(written))
+    assert copy.to_dict() == reranker.to_dict()
+    expected = {"device": "cpu", "timeout": [1, 2.5], "top_n": 3, "verify": "ca.pem"}
+    assert expected.items() <= reranker.to_dict().items()
+    assert list(reranker.to_dict()) == [
+        name for name in inspect.signature(Reranker).parameters if name not in {"token", "api_key"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "given", [{"backend": FakeBackend()}, {"http_client": object()}, {"cache": Store}]
+)
+def test_dictionary_of_an_object_is_refused_by_name(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(ValueError, match=f"{name} is a .*cannot be written down"):
+        Reranker(**given).to_dict()
+
+
+def test_cache_of_a_listwise_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="cache is not for jina-reranker-v3"):
+        Reranker("jina-reranker-v3", cache=10)

@@ -37,7 +37,10 @@ class Directory:
         path = self.path / name
         if not path.is_file():
             found = ", ".join(sorted(entry.name for entry in self.path.iterdir())[:12]) or "nothing"
-            msg = f"{str(self.path)!r} has no {name}; it holds {found}"
+            msg = (
+                f"{str(self.path)!r} has no {name}; it holds {found}; "
+                f"a reranker needs config.json, tokenizer.json and model.safetensors"
+            )
             raise ModelNotFoundError(msg)
         if not os.access(path, os.R_OK):
             msg = f"{str(path)!r} may not be read by this user; change its permissions"

@@ -219,7 +219,8 @@ class RerankerContract:
         for ranking, (query, texts) in zip(reranker.rank_many(requests), requests, strict=True):
             alone = reranker.rank(query, texts)
             assert [item.index for item in ranking] == [item.index for item in alone]
-            assert ranking.usage == alone.usage
+            # A reranker with a cache has read them already.
+            assert alone.usage.total_tokens in {ranking.usage.total_tokens, 0}
 
     def test_async_twins_agree(self, reranker: Reranker) -> None:
         """The async forms answer the same, each time in a new event loop."""

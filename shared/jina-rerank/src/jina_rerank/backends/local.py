@@ -11,10 +11,9 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
+from ..checkpoint import Checkpoint, Scorer
 from ..hub import locate
 from ..jina_bert.batching import batches
-from ..jina_bert.config import JinaBertConfig, read_config
-from ..jina_bert.scorer import JinaBertScorer
 from ..jina_bert.tokenizer import Pair
 from ..progress import progress
 from ..settings import Settings
@@ -73,7 +72,9 @@ class LocalBackend(Backend):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._scorer: JinaBertScorer | None = None
+        self._scorer: Scorer | None = None
+        self._checkpoint: Checkpoint
+        self._identity = ""
         self._closed = False
         self._start()
 
@@ -99,7 +100,8 @@ class LocalBackend(Backend):
         total = sum(map(len, values))
         with progress(total, show=self._settings.show_progress) as advance:
             while some := _take(inputs):
-                for batch in batches([len(item.pair.ids) for item in some], budget):
+                lengths = [len(item.pair.ids) for item in some]
+                for batch in batches(lengths, budget, padded=scorer.padded):
                     chosen = [some[i] for i in batch]
                     scores = self._run(scorer.logits, [item.pair for item in chosen])
                     _collect(chosen, scores, values, tokens)
@@ -113,6 +115,18 @@ class LocalBackend(Backend):
         """Score several requests in a thread, in batches that run across them."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._callers, self.score_many, requests)
+
+    def identity(self) -> str:
+        """Name the checkpoint by its content, and the settings that its scores depend on.
+
+        The same on every machine; on another path, or under another name, too.
+        """
+        scorer = self._loaded()
+        if not self._identity:
+            fit = scorer.fit
+            lengths = (fit.max_length, fit.query_tokens, fit.overlap)
+            self._identity = f"{self._checkpoint.digest()} {scorer.dtype} {lengths}"
+        return self._identity
 
     def load(self) -> None:
         """Load the model, if it is not."""
@@ -131,15 +145,13 @@ class LocalBackend(Backend):
         if self._scorer is not None and self._scorer.device.type != "cpu":
             self._scorer = None
 
-    def _loaded(self) -> JinaBertScorer:
+    def _loaded(self) -> Scorer:
         with self._loading:
             if self._scorer is None:
                 # The caller's own thread fetches, so that Ctrl-C ends a download at once.
-                source = locate(self._settings)
-                values = read_config(source.file("config.json"))
-                config = JinaBertConfig.of(values, repr(self._settings.model))
-                files = source.file("tokenizer.json"), source.file("model.safetensors")
-                scorer = self._run(JinaBertScorer, config, *files, self._settings)
+                checkpoint = Checkpoint.of(locate(self._settings), self._settings.model)
+                scorer = self._run(checkpoint.load, self._settings)
+                self._checkpoint = checkpoint
                 self._scorer = None if self._closed else scorer
                 return scorer
             return self._scorer
@@ -162,7 +174,7 @@ def _with_threads(threads: int, work: Callable[..., T], *arguments: object) -> T
     return work(*arguments)
 
 
-def _inputs(scorer: JinaBertScorer, requests: Sequence[Request]) -> Iterator[Input]:
+def _inputs(scorer: Scorer, requests: Sequence[Request]) -> Iterator[Input]:
     """Tokenize lazily: each query once, its documents some at a time."""
     for r, (query, documents) in enumerate(requests):
         (query_ids,) = scorer.tokenizer.encode([query])

@@ -23,27 +23,31 @@ class Group:
         return self.count * self.length
 
 
-def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+def batches(lengths: Sequence[int], budget: int, *, padded: bool = False) -> Iterator[list[int]]:
     """Split inputs into batches of at most `budget` tokens, similar lengths together.
 
     Args:
         lengths: Tokens of each input.
         budget: Tokens of a batch; a longer input is a batch of its own.
+        padded: Count each input as long as the longest of its batch.
 
     Yields:
         Indices into `lengths`, shortest input first; each index exactly once.
 
     >>> list(batches([5, 2, 9, 2], budget=8))
     [[1, 3], [0], [2]]
+    >>> list(batches([2, 3, 1], budget=6, padded=True))
+    [[2, 0], [1]]
     """
     batch: list[int] = []
-    room = budget
+    tokens = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and lengths[index] > room:
+        grown = lengths[index] * (len(batch) + 1) if padded else tokens + lengths[index]
+        if batch and grown > budget:
             yield batch
-            batch, room = [], budget
+            batch, grown = [], lengths[index]
         batch.append(index)
-        room -= lengths[index]
+        tokens = grown
     if batch:
         yield batch
 

@@ -126,15 +126,19 @@ def _read(path: Path, model: JinaBert, names: dict[str, list[str]]) -> dict[str,
             _check_slices(model, names, slices, str(path))
             tensors = {name: file.get_tensor(stored[name]) for name in stored}
     except SafetensorError as error:
-        # In the hub's cache the path is a link; the file that has to go is what it points to.
-        msg = (
-            f"{str(path.resolve())!r} is not a whole safetensors file: {error}; "
-            f"delete it and download it again"
-        )
-        raise CheckpointError(msg) from error
+        raise damaged(path, error) from error
     broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
-    _refuse(str(path), {"not finite": broken})
+    refuse(repr(str(path)), {"not finite": broken})
     return tensors
+
+
+def damaged(path: Path, error: SafetensorError) -> CheckpointError:
+    """Say that a file is not whole, and what to do."""
+    # In the hub's cache the path is a link; the file that has to go is what it points to.
+    return CheckpointError(
+        f"{str(path.resolve())!r} is not a whole safetensors file: {error}; "
+        f"delete it and download it again"
+    )
 
 
 def _stored_names(keys: Iterable[str], path: str) -> dict[str, str]:
@@ -142,7 +146,7 @@ def _stored_names(keys: Iterable[str], path: str) -> dict[str, str]:
     kept = [key for key in keys if not key.endswith(IGNORED)]
     stored = {key.removeprefix("bert."): key for key in kept}
     doubled = [key for key in kept if stored[key.removeprefix("bert.")] != key]
-    _refuse(path, {"there with and without 'bert.'": doubled})
+    refuse(repr(path), {"there with and without 'bert.'": doubled})
     return stored
 
 
@@ -163,7 +167,7 @@ def _check_slices(
         ],
         "no plain float": [f"{n} is {dtype}" for n, dtype in dtypes.items() if dtype not in FLOATS],
     }
-    _refuse(path, complaints)
+    refuse(repr(path), complaints)
 
 
 def _published_shapes(
@@ -175,13 +179,24 @@ def _published_shapes(
             yield name, [rows // len(theirs), *columns]
 
 
-def _refuse(where: str, complaints: dict[str, list[str]]) -> None:
-    """Raise if there is any complaint."""
+def refuse(where: str, complaints: dict[str, list[str]]) -> None:
+    """Raise if there is any complaint.
+
+    Args:
+        where: The checkpoint in the message.
+        complaints: What is wrong, each with the names of the tensors.
+
+    Raises:
+        CheckpointError: Something is; up to `SHOWN` tensors of each kind are listed.
+    """
     parts = [
         f"{len(names)} {kind} ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
         for kind, names in complaints.items()
         if names
     ]
     if parts:
-        msg = f"the tensors of {where!r} do not make this model: {'; '.join(parts)}"
+        msg = (
+            f"the tensors of {where} do not make this model: {'; '.join(parts)}; "
+            f"get its files again, or use another checkpoint"
+        )
         raise CheckpointError(msg)

@@ -70,11 +70,15 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def is_jina_bert(values: Mapping[str, Any]) -> bool:
+    """Tell JinaBERT from other BERTs, which its config.json claims to be: its positions are ALiBi."""
+    return values.get("position_embedding_type") == "alibi"
+
+
 def _objections(values: Mapping[str, Any]) -> list[str]:
     """List what speaks against running a config as a JinaBERT cross-encoder."""
-    position = values.get("position_embedding_type")
-    if position != "alibi":
-        kind = values.get("model_type")
+    if not is_jina_bert(values):
+        kind, position = values.get("model_type"), values.get("position_embedding_type")
         return [f"model_type {kind!r} with position_embedding_type {position!r}, not 'alibi'"]
     reasons = []
     feed_forward = values.get("feed_forward_type")

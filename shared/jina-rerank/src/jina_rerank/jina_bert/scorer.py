@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError, MissingDependencyError
+from ..hardware import choose_device, choose_dtype, compile_now
 from ..settings import Settings
 from . import checkpoint
 from .batching import groups
@@ -30,30 +31,21 @@ class JinaBertScorer:
         ValueError: The device is not there, or a length does not suit the model.
     """
 
+    padded: ClassVar[bool] = False
+
     def __init__(
         self, config: JinaBertConfig, tokenizer: Path, weights: Path, settings: Settings
     ) -> None:
         self.device = choose_device(settings.device)
         self.dtype = choose_dtype(settings.dtype, self.device)
         self.tokenizer = PairTokenizer(tokenizer)
-        _check_vocabulary(self.tokenizer, config, settings.model)
+        self.tokenizer.check(config.vocab_size, config.type_vocab_size, settings.model)
         context = config.max_position_embeddings
         self.fit = Fit.of(settings, self.tokenizer.template, context, settings.model)
         self.model = checkpoint.load(weights, config, dtype=self.dtype, device=self.device)
         if settings.compile:
-            self._compile()
-
-    def _compile(self) -> None:
-        """Compile, and run once, since torch finds out only then what it lacks."""
-        self.model.compile_layers()
-        try:
-            self.logits([self.tokenizer.template.fill([0], [0])])
-        except Exception as error:
-            msg = (
-                f"compile=True failed with {type(error).__name__}: it needs a C++ compiler; "
-                f"install g++ or leave compile out"
-            )
-            raise MissingDependencyError(msg) from error
+            probe = [self.tokenizer.template.fill([0], [0])]
+            compile_now(self.model.compile_layers, lambda: self.logits(probe))
 
     @torch.inference_mode()
     def logits(self, pairs: Sequence[Pair]) -> Tensor:
@@ -66,49 +58,3 @@ class JinaBertScorer:
         types = torch.tensor([i for pair in pairs for i in pair.types], device=self.device)
         logits: Tensor = self.model(ids, types, groups([len(pair.ids) for pair in pairs]))
         return logits.to("cpu", torch.promote_types(logits.dtype, torch.float32))
-
-
-def choose_device(asked: object) -> torch.device:
-    """Return the device asked for, or the GPU if CUDA has one, else the CPU.
-
-    Raises:
-        ValueError: It is not there.
-    """
-    if asked is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(str(asked))
-        torch.empty(1, device=device).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        msg = f"device {str(asked)!r} is not available here; leave device out to use what there is"
-        raise ValueError(msg) from error
-    return device
-
-
-def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
-    """Return the dtype asked for; for `auto` bfloat16 where the hardware computes in it."""
-    if asked != "auto":
-        dtype: torch.dtype = getattr(torch, asked)
-        return dtype
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        has = torch.cpu.get_capabilities()
-        native = any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    else:
-        native = False
-    return torch.bfloat16 if native else torch.float32
-
-
-def _check_vocabulary(tokenizer: PairTokenizer, config: JinaBertConfig, model: str) -> None:
-    """Raise if the tokenizer can give an id that the embeddings have no row for."""
-    pair = tokenizer.template.fill([0], [0])
-    for name, highest, rows in (
-        ("token ids", tokenizer.highest_id, config.vocab_size),
-        ("token types", max(pair.types), config.type_vocab_size),
-    ):
-        if highest >= rows:
-            msg = (
-                f"{model!r}: its tokenizer gives {name} up to {highest}, its model has {rows} rows"
-            )
-            raise CheckpointError(msg)

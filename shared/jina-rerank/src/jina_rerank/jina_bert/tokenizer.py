@@ -77,6 +77,26 @@ class PairTokenizer:
         self.template = _read_template(self._tokenizer, str(path))
         self.highest_id = max(self._tokenizer.get_vocab().values())
 
+    def check(self, words: int, types: int, model: str) -> None:
+        """Raise if it can give an id or a token type that the model has no row for.
+
+        Args:
+            words: Rows of the word embedding.
+            types: Rows of the token type embedding.
+            model: The model in the message.
+
+        Raises:
+            CheckpointError: It can.
+        """
+        pair = self.template.fill([0], [0])
+        for name, highest, rows in (
+            ("token ids", self.highest_id, words),
+            ("token types", max(pair.types), types),
+        ):
+            if highest >= rows:
+                msg = f"{model!r}: its tokenizer gives {name} up to {highest}, its model has {rows} rows"
+                raise CheckpointError(msg)
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens around them, uncut.
 
