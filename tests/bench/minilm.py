@@ -66,8 +66,13 @@ def layer_shapes(layer: str, hidden: int, intermediate: int) -> dict[str, Shape]
 
 
 def write(directory: Path, *, tokenizer: Tokenizer, seed: int = 0) -> None:
-    """Write the checkpoint in float32, with what transformers needs to know of the tokenizer."""
+    """Write the checkpoint in float32."""
     state = checkpoints.draw(shapes(MINILM), dtype=torch.float32, seed=seed)
     checkpoints.save(directory, MINILM, state, tokenizer)
+    describe_tokenizer(directory)
+
+
+def describe_tokenizer(directory: Path) -> None:
+    """Write what transformers needs to know of a tokenizer beside its file."""
     text = json.dumps(TOKENIZER_CONFIG, indent=2)
     (directory / "tokenizer_config.json").write_text(text, encoding="utf-8")

@@ -78,8 +78,9 @@ def noisy(seconds: Sequence[float]) -> bool:
 
 def chosen_types(results: Iterable[Result]) -> Iterator[str]:
     """Name the type of each entrant whose name does not."""
-    chosen = {result.name: result.loaded.dtype for result in results if result.loaded}
-    return (f"{name} = {dtype}" for name, dtype in chosen.items() if dtype not in name)
+    for result in results:
+        if result.loaded and result.loaded.dtype not in result.name:
+            yield f"{result.name} = {result.loaded.dtype}"
 
 
 def values(result: Result, reference: Result) -> dict[str, Any]:

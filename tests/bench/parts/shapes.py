@@ -94,7 +94,8 @@ def section(workload: Workload, measured: Measured, results: Sequence[Result]) -
         },
         notes=(
             LEGEND,
-            "; ".join([equal, rounds, *chosen_types(results)]),
+            equal,
+            "; ".join([rounds, *dict.fromkeys(chosen_types(results))]),
             (
                 "published: by Jina AI, on hardware not stated; memory loaded is loaded, memory scoring "
                 "is loaded and peak"
