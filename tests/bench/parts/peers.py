@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from .. import workloads
@@ -21,7 +22,7 @@ def measure(run: Run) -> Section:
     directory = run.checkpoint(PEER_MODEL)
     entrants = [
         Entrant(name=who.name, contender=who, directory=directory, workload=workload)
-        for who in (CROSS_ENCODER, FLOAT32)
+        for who in (CROSS_ENCODER, replace(FLOAT32, library="transformers"))
     ]
     results = compare(entrants, rounds=run.rounds, say=run.say)
     versions = ", ".join(map(installed, LIBRARIES))
