@@ -13,6 +13,7 @@ from tests.bench import checkpoints, minilm, reference, summary, wordpiece, work
 from tests.bench.claims import CLAIMS, Claim, Footprint
 from tests.bench.contenders import CROSS_ENCODER, Contender
 from tests.bench.measure import Entrant, Result, obstacle, rotated
+from tests.bench.parts import cache
 from tests.bench.report import milliseconds, times
 from tests.bench.startup import FirstAnswer, ImportTime
 from tests.bench.worker import Loaded, Sample
@@ -246,3 +247,15 @@ def test_import_time_is_above_the_bare_interpreter() -> None:
 def test_numbers_get_decimals_only_while_they_are_small() -> None:
     assert [times(ratio) for ratio in (None, 1.234, 6127.9)] == ["-", "1.23x", "6,128x"]
     assert [milliseconds(seconds) for seconds in (0.00123, 1.2345)] == ["1.23", "1,234"]
+
+
+def test_query_asked_anew_is_another_with_the_same_words() -> None:
+    workload = Workload(name="one", query="a b c d e f", documents=("x",), lengths=(11,))
+    one, two = (cache.asked_anew(workload, seed=seed) for seed in (1, 2))
+    assert one.query != two.query
+    assert sorted(one.query) == sorted(two.query) == sorted(workload.query)
+    assert one.documents == workload.documents
+
+
+def test_score_in_memory_takes_about_as_many_bytes_as_documented() -> None:
+    assert 200 < cache.bytes_per_score(1000) < 300

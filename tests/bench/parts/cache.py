@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import statistics
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from random import Random
 
+from jina_rerank.cache import LeastRecentlyUsed
+
 from .. import workloads
-from ..contenders import AUTO, CACHED
+from ..contenders import AUTO, CACHED, CACHED_SCORES
 from ..report import Section, milliseconds, table, times
 from ..run import Run
 from ..summary import largest_difference, noisy
@@ -61,6 +65,20 @@ def asked_anew(workload: Workload, *, seed: int) -> Workload:
     return replace(workload, query=" ".join(words))
 
 
+def bytes_per_score(count: int = CACHED_SCORES) -> float:
+    """Return what each score takes in a full cache in memory, key included, in bytes."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        cache = LeastRecentlyUsed(count)
+        for number in range(count):
+            cache.set(sha256(str(number).encode()).hexdigest(), number / count)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return (after - before) / count
+
+
 def seconds(rounds: Sequence[Round], call: str) -> list[float]:
     """Return the seconds of one of the `CALLS` in each round."""
     return [getattr(measured, call).seconds for measured in rounds]
@@ -86,10 +104,11 @@ def section(
     kept = max(
         largest_difference(measured.hits.scores, measured.misses.scores) for measured in rounds
     )
+    size = bytes_per_score()
     without, with_cache = (milliseconds(one.first_call) for one in loaded)
     notes = [
         f"speed: relative to no cache; rounds: {len(rounds)}, each with a query of its own",
-        f"what is known scores the same to {kept:.0e}",
+        f"what is known scores the same to {kept:.0e}; a score in memory takes {size:.0f} bytes",
         (
             f"first call less the one without a cache, per round: {1e3 * min(overheads):+.1f} to "
             f"{1e3 * max(overheads):+.1f} ms; looking all up takes as long as the call that knows all"
@@ -109,6 +128,7 @@ def section(
         values={
             "lengths": workload.lengths,
             "medians": medians,
+            "bytes_per_score": size,
             "loaded": [asdict(one) for one in loaded],
             "rounds": [asdict(measured) for measured in rounds],
         },
