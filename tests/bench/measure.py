@@ -45,6 +45,7 @@ class Result:
     """
 
     name: str
+    contender: str
     loaded: Loaded | None = None
     samples: tuple[Sample, ...] = ()
     skipped: str = ""
@@ -80,7 +81,9 @@ def compare(
     with ExitStack() as stack:
         for at, entrant in enumerate(entrants):
             if reason := obstacle(entrant):
-                results[at] = Result(name=entrant.name, skipped=reason)
+                results[at] = Result(
+                    name=entrant.name, contender=entrant.contender.name, skipped=reason
+                )
                 continue
             say(f"{entrant.workload.name}: {entrant.name}, first call")
             running[at] = stack.enter_context(Worker(entrant.contender, entrant.directory))
@@ -92,7 +95,10 @@ def compare(
                 samples[at].append(running[at].score(entrants[at].workload))
         for at, worker in running.items():
             results[at] = Result(
-                name=entrants[at].name, loaded=worker.loaded, samples=tuple(samples[at])
+                name=entrants[at].name,
+                contender=worker.contender.name,
+                loaded=worker.loaded,
+                samples=tuple(samples[at]),
             )
     return [results[at] for at in range(len(entrants))]
 

@@ -77,10 +77,9 @@ def noisy(seconds: Sequence[float]) -> bool:
 
 
 def chosen_types(results: Iterable[Result]) -> Iterator[str]:
-    """Name the type of each entrant whose name does not."""
-    for result in results:
-        if result.loaded and result.loaded.dtype not in result.name:
-            yield f"{result.name} = {result.loaded.dtype}"
+    """Name the type of each contender whose name does not, once."""
+    chosen = {result.contender: result.loaded.dtype for result in results if result.loaded}
+    return (f"{name} = {dtype}" for name, dtype in chosen.items() if dtype not in name)
 
 
 def values(result: Result, reference: Result) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def sample(seconds: float, *, scores: tuple[float, ...] = (0.5, 0.25), peak: int
 
 def result(*samples: Sample, name: str = "one", dtype: str = "float32") -> Result:
     loaded = Loaded(dtype=dtype, seconds=1.0, first_call=1.0, resident=1)
-    return Result(name=name, loaded=loaded, samples=samples)
+    return Result(name=name, contender=name, loaded=loaded, samples=samples)
 
 
 def footprint(*, seconds: float = 1.0, loaded: int = 100, peak: int = 100) -> Footprint:
@@ -148,14 +148,16 @@ def test_summary_compares_with_the_reference() -> None:
 
 
 def test_skipped_reference_leaves_nothing_to_compare_with() -> None:
-    found = summary.summarise(result(sample(2.0)), Result(name="reference", skipped="no memory"))
+    found = summary.summarise(
+        result(sample(2.0)), Result(name="r", contender="r", skipped="no memory")
+    )
     assert found is not None
     assert found.speedup is None
     assert found.max_score_difference is None
 
 
 def test_skipped_result_has_no_summary() -> None:
-    skipped = Result(name="one", skipped="no memory")
+    skipped = Result(name="one", contender="one", skipped="no memory")
     assert summary.summarise(skipped, result(sample(1.0))) is None
     assert list(summary.warnings("two", [skipped])) == ["two: one skipped: no memory"]
 
@@ -166,7 +168,8 @@ def test_varying_rounds_are_warned_of() -> None:
 
 
 def test_type_that_the_name_does_not_tell_is_named() -> None:
-    results = [result(name="engine float32"), result(name="engine auto", dtype="bfloat16")]
+    auto = result(name="engine auto", dtype="bfloat16")
+    results = [result(name="engine float32"), auto, auto]
     assert list(summary.chosen_types(results)) == ["engine auto = bfloat16"]
 
 

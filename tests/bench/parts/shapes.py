@@ -95,7 +95,7 @@ def section(workload: Workload, measured: Measured, results: Sequence[Result]) -
         notes=(
             LEGEND,
             equal,
-            "; ".join([rounds, *dict.fromkeys(chosen_types(results))]),
+            "; ".join([rounds, *chosen_types(results)]),
             (
                 "published: by Jina AI, on hardware not stated; memory loaded is loaded, memory scoring "
                 "is loaded and peak"
