@@ -1,10 +1,12 @@
 """The pure parts of the benchmark: shapes, texts, and the arithmetic of its reports."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
@@ -13,8 +15,8 @@ from tests.bench import checkpoints, minilm, reference, summary, wordpiece, work
 from tests.bench.claims import CLAIMS, Claim, Footprint
 from tests.bench.contenders import CROSS_ENCODER, Contender
 from tests.bench.measure import Entrant, Result, obstacle, rotated
-from tests.bench.parts import cache
-from tests.bench.report import milliseconds, times
+from tests.bench.parts import cache, engine, first_answer, shapes
+from tests.bench.report import Section, milliseconds, times
 from tests.bench.startup import FirstAnswer, ImportTime
 from tests.bench.worker import Loaded, Sample
 from tests.bench.workloads import Workload
@@ -262,3 +264,65 @@ def test_query_asked_anew_is_another_with_the_same_words() -> None:
 
 def test_score_in_memory_takes_about_as_many_bytes_as_documented() -> None:
     assert 200 < cache.bytes_per_score(1000) < 300
+
+
+def rendered(section: Section) -> str:
+    """Print a section's tables as wide as a file gets them, and check that JSON takes the rest."""
+    console = Console(file=io.StringIO(), width=100)
+    for lines in section.tables.values():
+        console.print(lines)
+    json.dumps(section.values)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_claims_table_shows_published_beside_measured() -> None:
+    models = {
+        "base": Footprint(
+            parameters=137_369_089, file=10**9, loaded=10**10, peak=10**9, seconds=999.0
+        ),
+        "turbo": footprint(seconds=333.0),
+        "tiny": footprint(seconds=200.0),
+    }
+    measured = {"engine float32": models, "engine auto": models}
+    shown = rendered(shapes.section(WORKLOAD, measured, [result(sample(1.0))]))
+    assert "…" not in shown
+    (line,) = [line for line in shown.splitlines() if "turbo's speed" in line]
+    assert line.split()[-5:] == ["up", "to", "3x", "3.0x", "3.0x"]
+
+
+def test_skipped_shape_is_shown_as_skipped() -> None:
+    measured = {"engine auto": {"base": footprint(), "tiny": footprint()}}
+    shown = rendered(shapes.section(WORKLOAD, measured, [result(sample(1.0))]))
+    assert [line.split() for line in shown.splitlines() if "skipped" in line] == [
+        ["turbo", "skipped"]
+    ]
+    (line,) = [line for line in shown.splitlines() if "tiny against turbo: file" in line]
+    assert line.split()[-4:] == ["13", "%", "less", "-"]
+
+
+def test_comparison_shows_each_contender_on_a_line() -> None:
+    base = result(sample(4.0), name="reference float32")
+    skipped = Result(name="engine auto", contender="engine auto", skipped="no memory")
+    shown = rendered(engine.section("title", [(WORKLOAD, [base, result(sample(2.0)), skipped])]))
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["one", "2.000", "2.00x", "0", "0.0e+00", "0.0e+00"] in lines
+    assert ["engine", "auto", "skipped"] in lines
+
+
+def test_first_answer_stands_before_the_second_rank() -> None:
+    answers = [FirstAnswer(model="nano", rounds=((0.5,) * 7,))]
+    imported = ImportTime(module="m", with_import=(0.75,), bare=(0.5,))
+    shown = rendered(first_answer.section(imported, answers))
+    lines = [line.split() for line in shown.splitlines()]
+    assert lines.index(["=", "first", "answer", "3,000"]) < lines.index(["second", "rank", "500"])
+
+
+def test_cached_calls_stand_beside_the_one_without() -> None:
+    one, other, fast, half = (sample(seconds) for seconds in (2.0, 2.5, 0.001, 1.0))
+    measured = cache.Round(plain=one, misses=other, hits=fast, half=half)
+    loaded = Loaded(dtype="float32", seconds=1.0, first_call=1.0, resident=1)
+    section = cache.section("turbo", WORKLOAD, [measured], loaded=(loaded, loaded))
+    lines = [line.split() for line in rendered(section).splitlines()]
+    assert ["same", "call", "again,", "all", "known", "1.00", "2,000x"] in lines
+    assert any("+500.0 to +500.0 ms" in note for note in section.notes)
