@@ -17,7 +17,7 @@ from tests.bench.contenders import CROSS_ENCODER, Contender
 from tests.bench.measure import Entrant, Result, obstacle, rotated
 from tests.bench.parts import cache, engine, first_answer, shapes
 from tests.bench.report import Section, milliseconds, times
-from tests.bench.startup import FirstAnswer, ImportTime
+from tests.bench.startup import STEPS, FirstAnswer, ImportTime, first_answers
 from tests.bench.worker import Loaded, Sample
 from tests.bench.workloads import Workload
 
@@ -326,3 +326,9 @@ def test_cached_calls_stand_beside_the_one_without() -> None:
     lines = [line.split() for line in rendered(section).splitlines()]
     assert ["same", "call", "again,", "all", "known", "1.00", "2,000x"] in lines
     assert any("+500.0 to +500.0 ms" in note for note in section.notes)
+
+
+def test_fresh_process_passes_every_step_to_its_answers() -> None:
+    workload = Workload(name="one", query="bread", documents=("yeast",), lengths=(5,))
+    (answer,) = first_answers([("nano", "nano", workload)], rounds=2)
+    assert [len(steps) for steps in answer.rounds] == [len(STEPS)] * 2
