@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jina_rerank.files import Failure, InputError, Passage, read
+from jina_rerank.files import read
+from jina_rerank.lines import Failure, InputError, Passage
 
 NO_STDIN = io.BytesIO()
 
