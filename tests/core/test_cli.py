@@ -1,21 +1,14 @@
 """The program `jina-rerank`: what it prints where, and how it ends."""
 
 import errno
-import fcntl
 import io
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
 
 import pytest
 
@@ -23,40 +16,10 @@ from jina_rerank import MODELS, __version__
 from jina_rerank.cli import main
 from jina_rerank.terminal import clean
 
-PROGRAM = [sys.executable, "-c", "import sys, jina_rerank.cli as cli; sys.exit(cli.main())"]
+from .program import Outcome, Run, Screen, seen, spawn, terminal
+
 DOCUMENTS = ["Bread rises because yeast makes gas.", "Mars is red because of rust.", "The sea."]
 QUERY = "Which planet is red?"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-class Screen(io.StringIO):
-    """A standard stream that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run the program in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, stdin: bytes = b"") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = main(arguments)
-        out, err = capsys.readouterr()
-        return Outcome(code=code, out=out, err=err)
-
-    return run
 
 
 @pytest.fixture
@@ -65,31 +28,6 @@ def documents(tmp_path: Path) -> str:
     path = tmp_path / "documents.txt"
     path.write_text("\n".join(DOCUMENTS))
     return path.name
-
-
-@contextmanager
-def terminal(columns: int) -> Iterator[tuple[int, TextIO]]:
-    """Open a terminal: what it shows is read from the first, what is written to the second."""
-    screen, keyboard = pty.openpty()
-    fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    try:
-        with os.fdopen(keyboard, "w") as stream:
-            yield screen, stream
-    finally:
-        os.close(screen)
-
-
-def seen(screen: int) -> Iterator[str]:
-    """Read what a terminal shows until its last writer is gone."""
-    with suppress(OSError):
-        while some := os.read(screen, 65_536):
-            yield some.decode(errors="replace")
-
-
-def spawn(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
-    """Start the program as a process of its own."""
-    process: subprocess.Popen[bytes] = subprocess.Popen([*PROGRAM, *arguments], **options)
-    return process
 
 
 def test_piped_ranking_is_tab_separated_best_first(run: Run, documents: str) -> None:
