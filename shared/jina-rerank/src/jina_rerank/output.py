@@ -3,13 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from . import terminal
 from .errors import JinaRerankError
 from .lines import InputError
 from .tasks import MODEL, MODEL_SETTINGS, Origin, Task
@@ -54,16 +55,8 @@ class Output:
         self.position = 0
         self._file = file
 
-    def resume(
-        self,
-        tasks: Iterator[Task],
-        show: Callable[[int, int], object],  # noqa: ARG002 - for who has something to pass over
-    ) -> Iterator[Task]:
+    def resume(self, tasks: Iterator[Task]) -> Iterator[Task]:
         """Pass over the tasks whose scores are there.
-
-        Args:
-            tasks: All tasks.
-            show: Is called with the bytes of the input and the lines that were passed over.
 
         Returns:
             The others.
@@ -110,9 +103,11 @@ class OutputFile(Output):
     _file: FileIO
     _end = 0
 
-    def resume(self, tasks: Iterator[Task], show: Callable[[int, int], object]) -> Iterator[Task]:
+    def resume(self, tasks: Iterator[Task]) -> Iterator[Task]:
         """Pass over the tasks whose lines are there; a last line that is torn does not count."""
-        with Path(self.name).open("rb") as written:
+        size = self._file.tell()
+        bar = terminal.progress(f"Checking {self.name}", size, shown=size > 0)
+        with Path(self.name).open("rb") as written, bar as show:
             for line in written:
                 task = next(tasks, None)
                 if task is None:
@@ -123,12 +118,13 @@ class OutputFile(Output):
                 self.lines += 1
                 self._end += len(line)
                 self.position = task.end
-                show(task.end, self.lines)
+                show(self._end, self.lines)
         return tasks
 
     def begin(self) -> None:
         """Cut off what does not count."""
-        self._file.truncate(self._end)
+        if self._file.tell() != self._end:  # where it was opened, or written last: its end
+            self._file.truncate(self._end)
 
     def write(self, task: Task, scores: list[float]) -> None:
         """Write a line; if that fails, cut off what there is of it."""

@@ -116,8 +116,7 @@ def _go_on(
     name = source.names[0]
     tasks = _good(source.read(), complaints)
     if not restart:
-        with terminal.progress(f"Checking {out.name}", size(name)) as show:
-            tasks = out.resume(tasks, show)
+        tasks = out.resume(tasks)
     first = next(tasks, None)
     if first is None and not out.lines and not complaints.count:
         msg = f"there is nothing to score in {title(name)}: every line is blank"
