@@ -52,7 +52,7 @@ def seen(screen: int) -> Iterator[str]:
             yield some.decode(errors="replace")
 
 
-def spawn(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+def spawn(*arguments: str | bytes, **options: Any) -> "subprocess.Popen[bytes]":
     """Start the program as a process of its own."""
     process: subprocess.Popen[bytes] = subprocess.Popen([*PROGRAM, *arguments], **options)
     return process

@@ -306,7 +306,7 @@ def test_resumed_run_asks_only_for_what_is_missing(
     assert backend.requests == [("sea", ["the sea"])]
     assert capsys.readouterr().err.splitlines() == [
         "jina-rerank: in.jsonl:3: broken JSON at column 32: Unterminated string",
-        "jina-rerank: 'out.jsonl' has 2 lines; going on after them",
+        "jina-rerank: going on after 2 lines of 'out.jsonl'",
     ]
 
 
@@ -483,7 +483,7 @@ def test_full_device_is_one_line_and_3(run: Run, folder: Path, mini: Path) -> No
 
 
 def test_full_disk_leaves_whole_lines_to_go_on_from(run: Run, folder: Path, mini: Path) -> None:
-    source = write(folder / "in.jsonl", [{**LINES[0], "id": n} for n in range(100)])
+    write(folder / "in.jsonl", [{**LINES[0], "id": n} for n in range(100)])
     command = ["score", "in.jsonl", "--output", "out.jsonl", "--model", str(mini)]
     most = 7_001
 
@@ -500,7 +500,6 @@ def test_full_disk_leaves_whole_lines_to_go_on_from(run: Run, folder: Path, mini
     assert written.endswith(b"}\n")
     assert run(*command).code == 0
     assert [line["id"] for line in objects(folder / "out.jsonl")] == [*range(100)]
-    assert source.stat().st_size > 0
 
 
 DEADLY = """
@@ -535,7 +534,7 @@ def test_run_killed_three_times_loses_and_repeats_nothing(folder: Path) -> None:
         process = subprocess.run(run, capture_output=True, check=False)
         sizes.append(Path("out.jsonl").stat().st_size)
         assert process.returncode == code
-        assert (b"going on after them" in process.stderr) == (len(sizes) > 1)
+        assert (b"going on after" in process.stderr) == (len(sizes) > 1)
     assert sizes == sorted(set(sizes))
     named = [line.split(b":")[2] for line in process.stderr.splitlines() if b"broken" in line]
     assert named == [b"1001", b"2501"]

@@ -122,10 +122,10 @@ def _go_on(
         msg = f"there is nothing to score in {title(name)}: every line is blank"
         raise InputError(msg)
     if first is None and out.lines:
-        done = f"{out.name!r} is complete, {out.lines:,} lines"
+        done = f"{out.name!r} is complete, {terminal.count(out.lines, 'line')}"
         terminal.say(f"{done}; --restart scores them again")
     elif out.lines:
-        terminal.say(f"{out.name!r} has {out.lines:,} lines; going on after them")
+        terminal.say(f"going on after {terminal.count(out.lines, 'line')} of {out.name!r}")
     if first is not None:
         _load(reranker)
     out.begin()
@@ -155,7 +155,8 @@ def _score(tasks: Iterator[Task], reranker: Reranker, out: Output, total: int | 
             show(chunk[-1].end, lines)
     if sys.stderr.isatty():
         seconds = time.monotonic() - start
-        terminal.say(f"{lines - out.lines:,} lines scored with {reranker.model} in {seconds:.1f} s")
+        written = terminal.count(lines - out.lines, "line")
+        terminal.say(f"{written} scored with {reranker.model} in {seconds:.1f} s")
 
 
 def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:

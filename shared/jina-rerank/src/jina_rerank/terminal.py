@@ -255,8 +255,8 @@ def show_ranking(
     files = {passage.file for passage in passages}
     facts = [
         clean(ranking.model),
-        _count(len(passages), "document"),
-        _count(ranking.usage.total_tokens, "token"),
+        count(len(passages), "document"),
+        count(ranking.usage.total_tokens, "token"),
         f"{seconds:.1f} s",
     ]
     if len(files) == 1:
@@ -361,7 +361,12 @@ def _number(score: float | None, digits: int) -> str:
     return "-" if score is None else f"{score:.{digits}f}"
 
 
-def _count(number: int, unit: str) -> str:
+def count(number: int, unit: str) -> str:
+    """Write how many there are, for people.
+
+    >>> count(1, "line"), count(1000, "line")
+    ('1 line', '1,000 lines')
+    """
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
