@@ -13,7 +13,7 @@ from .output import STDOUT, Output, opened_output
 from .reranker import Reranker
 from .tasks import Item, Origin, Task
 
-CHARACTERS = 1 << 18
+CHARACTERS = 1 << 17
 """About how much text is scored before it is written: many batches, seconds of work."""
 
 
