@@ -28,7 +28,7 @@ from jina_rerank.testing import FakeBackend
 from .program import Run, Screen, seen, spawn, terminal
 
 QUERY = "Which planet is red?"
-LINES = [
+LINES: list[dict[str, Any]] = [
     {"id": 1, "query": QUERY, "documents": ["Mars is a red planet", "the sea", "which is"]},
     {"query": "sea", "documents": ["the sea"], "naïve": "日本語"},
     {"query": "sea", "document": "the sea"},
@@ -262,21 +262,24 @@ def test_long_query_and_document_are_scored(run: Run, folder: Path, mini: Path) 
     assert [len(line["scores"]) for line in objects(folder / "out.jsonl")] == [1, 2]
 
 
-def test_little_is_held_of_a_long_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("line", [LINES[0], LINES[3]])
+def test_little_is_held_of_a_long_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, line: dict[str, Any]
+) -> None:
     monkeypatch.setattr(scoring, "CHARACTERS", 1000)
     held = []
-    backend = FakeBackend()
 
-    class Watched(FakeBackend):
-        def score_many(self, requests: Any) -> Any:
-            held.append(sum(len(query) + len(text) for query, texts in requests for text in texts))
+    class Watched(Reranker):
+        def score_many(self, requests: Any) -> list[list[float]]:
+            held.append(len(requests))
             return super().score_many(requests)
 
-    source = write(folder / "in.jsonl", [LINES[0]] * 200)
-    fake_score(source, folder / "out.jsonl", Watched())
-    assert len(held) > 10
-    assert max(held) < 1000 + 200
-    assert backend.requests == []
+    source = write(folder / "in.jsonl", [line] * 500)
+    read = partial(read_json_lines, str(source), io.BytesIO(), Fields())
+    reranker = Watched("nano", backend=FakeBackend())
+    score_all(Source(names=(str(source),), read=read), "out.jsonl", reranker)
+    assert sum(held) == 500
+    assert max(held) <= 1000 / len(json.dumps(line)) + 1
 
 
 @pytest.fixture

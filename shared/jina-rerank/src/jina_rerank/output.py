@@ -21,6 +21,7 @@ if sys.platform == "win32":  # pragma: no cover
     def _lock(file: FileIO) -> None:
         file.seek(1 << 62)  # a byte that is never read: there, a lock keeps everybody out
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        file.seek(0, os.SEEK_END)
 else:
     import fcntl
 

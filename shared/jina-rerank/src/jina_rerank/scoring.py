@@ -13,8 +13,8 @@ from .output import STDOUT, Output, opened_output
 from .reranker import Reranker
 from .tasks import Item, Origin, Task
 
-CHARACTERS = 1 << 17
-"""About how much text is scored before it is written: many batches, seconds of work."""
+CHARACTERS = 1 << 18
+"""About how much is held of the lines that are scored together: some batches, seconds of work."""
 
 
 def _nothing() -> Iterator[Failure]:
@@ -162,13 +162,13 @@ def _score(tasks: Iterator[Task], reranker: Reranker, out: Output, total: int | 
 def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:
     """Take tasks together until they hold about `CHARACTERS` characters."""
     chunk: list[Task] = []
-    characters = 0
+    held = 0
     for task in tasks:
         chunk.append(task)
-        characters += task.characters
-        if characters >= CHARACTERS:
+        held += task.characters
+        if held >= CHARACTERS:
             yield chunk
-            chunk, characters = [], 0
+            chunk, held = [], 0
     if chunk:
         yield chunk
 

@@ -95,8 +95,8 @@ class Task:
 
     @property
     def characters(self) -> int:
-        """About what the model has to read."""
-        return sum(len(self.query) + len(text) for text in self.texts)
+        """About what is held of it, and what the model has to read."""
+        return len(self.prefix) + sum(len(self.query) + len(text) for text in self.texts)
 
     def output(self, scores: Sequence[float], origin: Origin) -> bytes:
         """Make the line of output."""

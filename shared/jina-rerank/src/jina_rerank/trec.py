@@ -1,6 +1,7 @@
 """TREC runs: lines of query and document, whose texts are in a corpus and a file of queries."""
 
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Texts:
         # An empty name is SQLite's for a database that moves to disk as it grows, and goes away
         # with its connection.
         self._database = sqlite3.connect("")
+        weakref.finalize(self, self._database.close)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("CREATE TABLE wanted (id TEXT PRIMARY KEY, text TEXT)")
 
