@@ -53,6 +53,9 @@ FAILURES = 20
 INTERVAL = 0.1
 """Seconds between two looks of a progress bar."""
 
+BAR = 24
+"""Columns of a progress bar. The line must not fill the terminal: Ctrl-C is echoed behind it."""
+
 MEMORY = 3600
 """Seconds that a progress bar looks back for the time left: a batch of long texts takes minutes."""
 
@@ -182,16 +185,14 @@ def progress(
         return
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(None),
+        BarColumn(BAR),
         TaskProgressColumn(),
         TextColumn("{task.fields[lines]:,} lines", markup=False),
         TextColumn("{task.fields[rate]:,.0f}/s", markup=False),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, expand=True, speed_estimate_period=MEMORY
-    ) as bar:
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=MEMORY) as bar:
         position, before = done
         task = bar.add_task(clean(action), total=total, completed=position, lines=before, rate=0)
         start = last = time.monotonic()
