@@ -76,7 +76,7 @@ class Output:
         """Get ready to write: only now is anything changed that was there."""
 
     def write(self, task: Task, scores: list[float]) -> None:
-        """Write a line, whole or, if that fails, not at all.
+        """Write the line of a task.
 
         Raises:
             BrokenPipeError: The reader of the stream went away.
@@ -128,7 +128,7 @@ class OutputFile(Output):
             self._file.truncate(self._end)
 
     def write(self, task: Task, scores: list[float]) -> None:
-        """Write a line; if that fails, cut off what there is of it."""
+        """Write the line of a task; if that fails, cut off what there is of it."""
         try:
             super().write(task, scores)
         except JinaRerankError as error:
