@@ -150,11 +150,16 @@ class AdapterContract(ABC):
         assert found[0] == ("text 777", 1.0)
         assert [text for text, _ in found[1:]] == [text for text in texts if text != "text 777"]
 
-    def test_unicode_and_a_query_of_ten_thousand_words_are_scored(self) -> None:
+    def test_unicode_is_scored(self) -> None:
         texts = ["日本の首都は東京です。", "😀 naïve café", "العربية"]
-        found = self.rerank(self.make(model="nano"), "東京 😀 " * 5000, texts)
+        found = self.rerank(self.make(model="nano"), "東京 😀", texts)
         assert sorted(text for text, _ in found) == sorted(texts)
         assert all(score is not None and 0 <= score <= 1 for _, score in found)
+
+    def test_query_of_ten_thousand_words_is_scored(self) -> None:
+        ((_, score),) = self.rerank(self.make(model="nano"), "red planet " * 5000, TEXTS[:1])
+        assert score is not None
+        assert 0 <= score <= 1
 
     def test_blank_query_is_refused(self) -> None:
         with pytest.raises(ValueError, match="blank"):

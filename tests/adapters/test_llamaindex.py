@@ -295,7 +295,8 @@ def test_limits_that_are_set_later_count() -> None:
 
 def test_metadata_mode_that_is_set_later_counts_and_is_written() -> None:
     rerank = JinaRerank("nano")
-    rerank.metadata_mode = "none"  # type: ignore[assignment] # pydantic would let it pass
+    rerank.metadata_mode = "none"  # type: ignore[assignment] # pydantic makes a mode of it
+    assert rerank.metadata_mode is MetadataMode.NONE
     assert json.loads(rerank.to_json())["metadata_mode"] == "none"
 
 

@@ -113,7 +113,10 @@ class JinaRerank(BaseNodePostprocessor):
     """
 
     model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_assignment=True,
     )
 
     reranker: Annotated[Reranker, WithJsonSchema(None)] = Field(exclude=True)
@@ -205,7 +208,7 @@ class JinaRerank(BaseNodePostprocessor):
         """
         own = {name: value for name, value in handler(self).items() if value is not None}
         if "metadata_mode" in own:
-            own["metadata_mode"] = MetadataMode(self.metadata_mode).value
+            own["metadata_mode"] = self.metadata_mode.value
         core = {
             name: value
             for name, value in self.reranker.to_dict().items()
