@@ -1,6 +1,7 @@
 """The three adapters rank identical texts identically: same order, same scores."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from haystack import Document as HaystackDocument
@@ -12,7 +13,7 @@ from llama_index.postprocessor.jina_rerank import JinaRerank as LlamaIndexRerank
 
 from jina_rerank import Reranker
 
-from .collection import BM25, CANDIDATES, Collection
+from ..adapters.collection import BM25, CANDIDATES, Collection
 
 Ranked = list[tuple[str, float | None]]
 SAMPLE = slice(0, 80, 5)
@@ -34,7 +35,9 @@ def haystack(rerank: JinaRanker, query: str, texts: Sequence[str]) -> Ranked:
     return [(item.content, item.score) for item in documents]
 
 
-def test_frameworks_agree_with_each_other_and_the_core(collection: Collection, bm25: BM25) -> None:
+def test_frameworks_agree_with_each_other_and_the_core(fixtures: Path) -> None:
+    collection = Collection(fixtures / "nq-mini")
+    bm25 = BM25(collection.passages)
     texts = {passage.id: passage.text for passage in collection.passages}
     of_llamaindex = LlamaIndexRerank("nano", top_n=None)
     of_langchain = LangChainRerank("nano", top_n=None)
@@ -50,7 +53,8 @@ def test_frameworks_agree_with_each_other_and_the_core(collection: Collection, b
 
 
 @pytest.mark.parametrize("text", ["one", "日本の首都は東京です。", "  padded \n", "[SEP] literal"])
-def test_frameworks_score_an_odd_text_alike(text: str, nano: Reranker) -> None:
+def test_frameworks_score_an_odd_text_alike(text: str) -> None:
+    nano = Reranker("nano")
     expected = [(text, nano.score("東京 one", [text])[0])]
     assert llamaindex(LlamaIndexRerank(reranker=nano), "東京 one", [text]) == expected
     assert langchain(LangChainRerank(reranker=nano), "東京 one", [text]) == expected
