@@ -293,6 +293,12 @@ def test_limits_that_are_set_later_count() -> None:
     assert len(rerank.postprocess_nodes(nodes, query_str=QUERY)) == 2
 
 
+def test_metadata_mode_that_is_set_later_counts_and_is_written() -> None:
+    rerank = JinaRerank("nano")
+    rerank.metadata_mode = "none"  # type: ignore[assignment] # pydantic would let it pass
+    assert json.loads(rerank.to_json())["metadata_mode"] == "none"
+
+
 def test_limit_of_zero_that_is_set_later_is_refused() -> None:
     rerank = fake()
     rerank.top_n = 0

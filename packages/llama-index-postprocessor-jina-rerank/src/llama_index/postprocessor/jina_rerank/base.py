@@ -190,7 +190,8 @@ class JinaRerank(BaseNodePostprocessor):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments, without the secrets, the model and the callback manager."""
-        kept = {name: getattr(self, name) for name in ("reranker", *OWN)}
+        fields = type(self).model_fields.keys() - {"callback_manager"}
+        kept = {name: getattr(self, name) for name in fields}
         return partial(type(self), **kept), ()
 
     @model_serializer(mode="wrap")
@@ -204,7 +205,7 @@ class JinaRerank(BaseNodePostprocessor):
         """
         own = {name: value for name, value in handler(self).items() if value is not None}
         if "metadata_mode" in own:
-            own["metadata_mode"] = self.metadata_mode.value
+            own["metadata_mode"] = MetadataMode(self.metadata_mode).value
         core = {
             name: value
             for name, value in self.reranker.to_dict().items()
