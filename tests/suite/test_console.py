@@ -1,8 +1,8 @@
 """Commands of README and docs run, and print what the pages show.
 
 A block is a session if a line of it starts with ``$ jina-rerank``: everything up to the next ``$``
-is what the command printed. Sessions run in a folder that holds `docs/` and, beside it, the files
-of `docs/examples/`, on a terminal of 80 columns; what a page shows of a pipe is accepted as well.
+is what the command printed. The sessions of a page run one after the other in a folder that holds
+`docs/` and, beside it, the files of `docs/examples/`, on a terminal of 80 columns; what a page shows of a pipe is accepted as well.
 A line ``...`` stands for any number of lines, seconds are not compared, and scores may differ as
 far as bfloat16, which not every processor has, moves them.
 """
@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,13 @@ import pytest
 from .packages import ROOT
 from .pages import PAGES, Block, blocks
 
-SESSIONS = [
-    block
+BLOCKS = {
+    page: [
+        block for block in blocks(page) if re.search(r"^\$ jina-rerank ", block.text, re.MULTILINE)
+    ]
     for page in PAGES
-    for block in blocks(page)
-    if re.search(r"^\$ jina-rerank ", block.text, re.MULTILINE)
-]
+}
+SESSIONS = {page: found for page, found in BLOCKS.items() if found}
 SCORE = re.compile(r"\d\\\.\d{4,}")
 """A score in a text that is escaped for a regular expression."""
 
@@ -129,17 +131,24 @@ def test_there_are_sessions_and_commands_to_run() -> None:
     assert len(INDENTED) >= 1
 
 
-@pytest.mark.parametrize("block", SESSIONS, ids=str)
-def test_session_prints_what_the_page_shows(block: Block, folder: Path) -> None:
-    for run in (in_pipe, on_terminal):
-        # One shell for all of the block's commands: `$?` is that of the one before.
-        commands = [f"{command}\ncode=$?; echo @@; (exit $code)" for command, _ in steps(block)]
-        printed = run("\n".join(commands), folder).split("@@")
-        shown = [text for _, text in steps(block)]
-        assert len(printed) == len(shown) + 1  # and what follows the last mark
-        if all(map(agrees, printed, shown)):
-            return
-    pytest.fail(f"{block} shows other lines than are printed:\n{''.join(printed)}")
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: page.name)
+def test_sessions_print_what_the_page_shows(page: Path, folder: Path) -> None:
+    for block in SESSIONS[page]:
+        for run in (in_pipe, on_terminal):
+            printed = outputs(block, run, folder)
+            if all(map(agrees, printed, [text for _, text in steps(block)])):
+                break
+        else:
+            pytest.fail(f"{block} shows other lines than are printed:\n{''.join(printed)}")
+
+
+def outputs(block: Block, run: Callable[[str, Path], str], folder: Path) -> list[str]:
+    """Run a session and return what each of its commands prints."""
+    # One shell for all of the block's commands: `$?` is that of the one before.
+    commands = [f"{command}\ncode=$?; echo @@; (exit $code)" for command, _ in steps(block)]
+    *printed, _ = run("\n".join(commands), folder).split("@@")
+    assert len(printed) == len(steps(block))
+    return printed
 
 
 @pytest.mark.parametrize(("page", "command"), INDENTED, ids=lambda value: Path(value).name)
