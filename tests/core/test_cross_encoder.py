@@ -107,8 +107,8 @@ def test_scores_do_not_depend_on_the_batch(families: dict[str, Path], family: st
     together = Reranker(families[family]).score(QUERY, TEXTS)
     alone = Reranker(families[family], batch_tokens=1).score(QUERY, TEXTS)
     backwards = Reranker(families[family]).score(QUERY, TEXTS[::-1])[::-1]
-    assert alone == pytest.approx(together, abs=1e-6)
-    assert backwards == pytest.approx(together, abs=1e-6)
+    assert alone == pytest.approx(together, abs=1e-5)
+    assert backwards == pytest.approx(together, abs=1e-5)
 
 
 def test_padding_counts_towards_the_batch(
