@@ -1,0 +1,305 @@
+"""Scores from an Amazon SageMaker endpoint."""
+
+import asyncio
+import math
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+from weakref import WeakSet
+
+from ..errors import APIError, APITimeoutError, BadRequestError
+from ..http.aws import connect, invoke
+from ..http.retry import RetryPolicy
+from ..models import find
+from ..progress import progress
+from ..settings import Settings
+from ..types import Request, Scores
+from ..wire import sagemaker, tei
+from ..wire.fields import dump
+from ..wire.split import split
+from ..wire.values import Dialect, RerankRequest, text_of
+from .base import Backend
+
+T = TypeVar("T")
+
+DIALECTS: dict[str, Dialect] = {"jina": sagemaker, "tei": tei}
+
+CONCURRENCY = 2
+"""Requests under way at once, unless the user says otherwise."""
+
+CLOSED = "the connection to SageMaker was closed while it was in use"
+
+OVERHEAD = 256
+"""Bytes that a request has besides its query and documents, and to spare."""
+
+
+def create(settings: Settings) -> "SageMakerBackend":
+    """Make the backend; boto3 looks for credentials on first use."""
+    return SageMakerBackend(settings)
+
+
+@dataclass(eq=False)
+class Call:
+    """A call under way.
+
+    Attributes:
+        until: When it has to end, by the backend's clock.
+        over: Set when nobody waits for it any longer: threads that work for it then stop.
+    """
+
+    until: float = math.inf
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class SageMakerBackend(Backend):
+    """Asks an endpoint through boto3, from a few threads of its own, whoever calls.
+
+    These threads are what bounds the requests under way, over all callers. They wait between
+    tries, too, so that an endpoint that is busy is asked less.
+
+    Args:
+        settings: Which endpoint, and how to ask it.
+        clock: Seconds that only ever grow.
+        wait: Waits until an event is set, at most so many seconds.
+        dice: A random number in [0, 1).
+
+    Raises:
+        ValueError: A keyword asks for what SageMaker cannot do; the message names the fix.
+    """
+
+    name: ClassVar[str] = "sagemaker"
+    remote: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        _check(settings)
+        self._settings = settings
+        self._clock, self._wait, self._dice = clock, wait, dice
+        self._dialect = DIALECTS[settings.dialect if settings.dialect is not None else "jina"]
+        info = find(settings.model)
+        self._model = info.name if info is not None else settings.model
+        self._whole = info is not None and info.listwise and settings.split is None
+        attempts = {} if settings.attempts is None else {"attempts": settings.attempts}
+        self._policy = RetryPolicy(**attempts)
+        most = settings.max_concurrency
+        self._concurrency = most if most is not None else CONCURRENCY
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        self._lock, self._connecting = threading.Lock(), threading.Lock()
+        self._client: Any = None
+        self._calls: WeakSet[Call] = WeakSet()
+        self._workers = ThreadPoolExecutor(self._concurrency, "jina-rerank-sagemaker")
+        # Threads that wait for the workers on behalf of event loops, whose own are for others.
+        self._callers = ThreadPoolExecutor(self._concurrency, "jina-rerank-async")
+
+    def score(self, query: str, documents: Sequence[str]) -> Scores:
+        """Score each text; see `Backend.score`."""
+        return self.score_many([(query, documents)])[0]
+
+    def score_many(self, requests: Sequence[Request]) -> list[Scores]:
+        """Score several requests, as many at once as `max_concurrency` allows."""
+        call = self._begin()
+        try:
+            return self._finish(call, requests)
+        finally:
+            call.over.set()
+
+    async def ascore(self, query: str, documents: Sequence[str]) -> Scores:
+        """Score without blocking the event loop."""
+        return (await self.ascore_many([(query, documents)]))[0]
+
+    async def ascore_many(self, requests: Sequence[Request]) -> list[Scores]:
+        """Score several requests without blocking the event loop."""
+        call = self._begin()
+        try:
+            future = asyncio.wrap_future(_submit(self._callers, self._finish, call, requests))
+            return await asyncio.wait_for(future, self._left(call))
+        except TimeoutError:
+            raise self._late() from None
+        finally:
+            call.over.set()
+
+    def identity(self) -> str:
+        """Name the address, the endpoint and what of it is asked.
+
+        It cannot tell that an endpoint was given another model under the same name.
+        """
+        chosen = self._settings
+        where = (chosen.endpoint_name, chosen.inference_component, chosen.target_variant)
+        dialect = chosen.dialect if chosen.dialect is not None else "jina"
+        return f"{self._connected().meta.endpoint_url} {where} {dialect} {self._model}"
+
+    def load(self) -> None:
+        """Look for region and credentials; the endpoint is not asked."""
+        self._connected()
+
+    def close(self) -> None:
+        """Close the connections; calls that are under way end with a `RuntimeError`."""
+        self._closed = True
+        with self._lock:
+            calls = list(self._calls)
+        for call in calls:
+            call.over.set()
+        self._workers.shutdown(wait=False)
+        self._callers.shutdown(wait=False)
+        if self._client is not None:
+            self._client.close()
+
+    def after_fork(self) -> None:
+        """Start threads and connections of the child's own."""
+        self._start()
+
+    def _begin(self) -> Call:
+        seconds = self._settings.deadline
+        call = Call() if seconds is None else Call(until=self._clock() + seconds)
+        with self._lock:
+            self._calls.add(call)
+        return call
+
+    def _finish(self, call: Call, requests: Sequence[Request]) -> list[Scores]:
+        """Send all parts of all requests, wait for them, and put them together."""
+        parts = [self._parts(query, documents) for query, documents in requests]
+        sent = [[_submit(self._workers, self._ask, call, part) for part in some] for some in parts]
+        total = sum(len(documents) for _, documents in requests)
+        with progress(total, show=self._settings.show_progress) as advance:
+            return [_merge([self._wait_for(one, call, advance) for one in some]) for some in sent]
+
+    def _wait_for(
+        self, future: Future[Scores], call: Call, advance: Callable[[int], object]
+    ) -> Scores:
+        try:
+            scores = future.result(self._left(call))
+        except TimeoutError:
+            raise self._late() from None
+        advance(len(scores.values))
+        return scores
+
+    def _parts(self, query: str, documents: Sequence[str]) -> list[RerankRequest]:
+        """Split a request into some that SageMaker takes."""
+        sizes = [len(dump({"text": text})) + 1 for text in documents]
+        room = sagemaker.BYTES - OVERHEAD - len(dump(query))
+        if max(sizes) > room:
+            msg = (
+                f"a query and a document are {sagemaker.BYTES - room + max(sizes):,} bytes together, "
+                f"more than the {sagemaker.BYTES:,} that SageMaker takes: shorten the document"
+            )
+            raise BadRequestError(msg, status=413)
+        most = self._settings.max_documents_per_request
+        indices = split(
+            sizes, count=most if most is not None else self._dialect.DOCUMENTS, size=room
+        )
+        if len(indices) > 1 and self._whole:
+            msg = (
+                f"{self._model} scores documents against each other, and {len(documents)} do not fit "
+                f"one request: pass fewer, raise max_documents_per_request, or say split='allow'"
+            )
+            raise ValueError(msg)
+        return [
+            RerankRequest(
+                query=query,
+                documents=tuple(documents[i] for i in part),
+                model=self._model,
+                truncation=True,
+            )
+            for part in indices
+        ]
+
+    def _ask(self, call: Call, part: RerankRequest) -> Scores:
+        """Ask for one part until there is an answer, or no hope of one; in a worker."""
+        body = self._dialect.build_request(part)
+        tried = 0
+        while True:
+            self._check(call)
+            try:
+                return self._try(part, body)
+            except APIError as error:
+                tried += 1
+                seconds = self._policy.wait(
+                    error, tried=tried, dice=self._dice(), left=call.until - self._clock()
+                )
+                if seconds is None:
+                    raise
+            self._wait(call.over, seconds)
+
+    def _try(self, part: RerankRequest, body: bytes) -> Scores:
+        client = self._connected()
+        try:
+            answer = invoke(
+                client, self._settings, body, [part.query, *map(text_of, part.documents)]
+            )
+        finally:
+            if self._closed:  # a connection that came after `close`
+                client.close()
+        return self._dialect.read_reply(answer).scores(len(part.documents))
+
+    def _check(self, call: Call) -> None:
+        """Raise if the call is over."""
+        if call.over.is_set():
+            raise RuntimeError(CLOSED)
+        if self._clock() >= call.until:
+            raise self._late()
+
+    def _connected(self) -> Any:
+        with self._connecting:
+            if self._closed:
+                raise RuntimeError(CLOSED)
+            if self._client is None:
+                # A session serves one thread at a time, the client that it makes serves many.
+                self._client = connect(self._settings, self._concurrency)
+            return self._client
+
+    def _left(self, call: Call) -> float | None:
+        return None if call.until == math.inf else max(0.0, call.until - self._clock())
+
+    def _late(self) -> APITimeoutError:
+        seconds = self._settings.deadline
+        return APITimeoutError(f"no answer within the deadline of {seconds:g} seconds: raise it")
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what would be ignored."""
+    for name, is_given in {
+        "overlength='window'": settings.overlength == "window",
+        "max_length": settings.max_length is not None,
+        "max_query_length": settings.max_query_length is not None,
+    }.items():
+        if is_given:
+            msg = f"{name} is for backend='local': a container cuts at its own limit; leave it out"
+            raise ValueError(msg)
+    for name, is_given in {
+        "headers": settings.headers is not None,
+        "http_client": settings.http_client is not None,
+        "dialect='cohere'": settings.dialect == "cohere",
+    }.items():
+        if is_given:
+            msg = f"{name} is for backend='api', not 'sagemaker': leave it out"
+            raise ValueError(msg)
+    if not isinstance(settings.verify, bool | str | os.PathLike):
+        msg = "verify must be a bool or the path of a CA file with backend='sagemaker'"
+        raise ValueError(msg)
+
+
+def _submit(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> Future[T]:
+    try:
+        return pool.submit(work, *arguments)
+    except RuntimeError as error:
+        raise RuntimeError(CLOSED) from error
+
+
+def _merge(parts: Sequence[Scores]) -> Scores:
+    """Put the answers to the parts of one request together."""
+    values = [value for part in parts for value in part.values]
+    return Scores(values=values, total_tokens=sum(part.total_tokens for part in parts))
