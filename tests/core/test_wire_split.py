@@ -1,5 +1,7 @@
 """Lists cut into requests: nothing lost, nothing too large, no request too many."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +30,6 @@ def test_first_document_of_a_part_did_not_fit_the_one_before(
     sizes: list[int], count: int, size: int
 ) -> None:
     parts = split(sizes, count=count, size=size)
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in pairwise(parts):
         longer = [*before, part[0]]
         assert len(longer) > count or sum(sizes[i] for i in longer) > size

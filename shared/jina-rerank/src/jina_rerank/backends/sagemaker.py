@@ -279,17 +279,16 @@ def _check(settings: Settings) -> None:
         if is_given:
             msg = f"{name} is for backend='local': a container cuts at its own limit; leave it out"
             raise ValueError(msg)
+    is_path = isinstance(settings.verify, bool | str | os.PathLike)
     for name, is_given in {
         "headers": settings.headers is not None,
         "http_client": settings.http_client is not None,
         "dialect='cohere'": settings.dialect == "cohere",
+        "an ssl.SSLContext as verify": not is_path,
     }.items():
         if is_given:
             msg = f"{name} is for backend='api', not 'sagemaker': leave it out"
             raise ValueError(msg)
-    if not isinstance(settings.verify, bool | str | os.PathLike):
-        msg = "verify must be a bool or the path of a CA file with backend='sagemaker'"
-        raise ValueError(msg)
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> Future[T]:
