@@ -71,6 +71,10 @@ class Reranker:
         max_concurrency: Requests under way at once; None is 2.
         max_documents_per_request: Longer lists are split over requests; None is the backend's own
             limit.
+        requests_per_minute: Requests to start in any minute, for a quota that others share; None
+            is no limit.
+        tokens_per_minute: Tokens to send in any minute, likewise: guessed from the texts, then
+            counted as the service counts them.
         split: `"allow"` permits splitting for listwise models, whose scores it changes.
         http_client: An HTTP client to use instead of an own one.
         endpoint_name: The SageMaker endpoint.
@@ -124,6 +128,8 @@ class Reranker:
         attempts: int | None = None,
         max_concurrency: int | None = None,
         max_documents_per_request: int | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
         split: str | None = None,
         http_client: Any = None,
         endpoint_name: str | None = None,
@@ -162,6 +168,8 @@ class Reranker:
             attempts=attempts,
             max_concurrency=max_concurrency,
             max_documents_per_request=max_documents_per_request,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
             split=split,
             http_client=http_client,
             endpoint_name=endpoint_name,
