@@ -8,7 +8,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -48,7 +48,8 @@ class Cut:
     after: int
 
 
-Fault = Answer | Hold | Cut
+Fault = Answer | Hold | Cut | None
+"""None is none."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class FakeSageMaker:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._now = 0
+        self._changed = threading.Condition()
+        self._connections = self._now = 0
 
     @contextmanager
     def serving(self) -> Iterator["FakeSageMaker"]:
@@ -95,6 +97,22 @@ class FakeSageMaker:
             server.shutdown()
             server.server_close()
             thread.join()
+
+    def is_left_alone(self) -> bool:
+        """Wait until no connection is open; False if one stays."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._connections == 0, PATIENCE)
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        with self._changed:
+            self._connections += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._connections -= 1
+                self._changed.notify_all()
 
     def fail(self, *faults: Fault) -> "FakeSageMaker":
         self.faults.extend(faults)
@@ -156,9 +174,7 @@ def _handler(fake: FakeSageMaker) -> Callable[..., BaseHTTPRequestHandler]:
             """Keep the tests' output clean."""
 
         def handle(self) -> None:
-            try:
+            with fake.connected(), suppress(ConnectionError):  # the client went away
                 super().handle()
-            except ConnectionError:
-                """The client went away."""
 
     return Handler

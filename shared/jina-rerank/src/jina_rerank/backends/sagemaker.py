@@ -3,18 +3,19 @@
 import asyncio
 import math
 import os
-import random
+import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
-from ..errors import APIError, APITimeoutError, BadRequestError
+from ..errors import APIError, BadRequestError
 from ..http.aws import connect, invoke
+from ..http.clock import Clock
 from ..http.retry import RetryPolicy
+from ..http.tries import Tries
 from ..models import find
 from ..progress import progress
 from ..settings import Settings
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 DIALECTS: dict[str, Dialect] = {"jina": sagemaker, "tei": tei}
 
-CONCURRENCY = 2
+MAX_CONCURRENCY = 2
 """Requests under way at once, unless the user says otherwise."""
 
 CLOSED = "the connection to SageMaker was closed while it was in use"
@@ -48,11 +49,11 @@ class Call:
     """A call under way.
 
     Attributes:
-        until: When it has to end, by the backend's clock.
+        ends: When the deadline is, by the clock's `monotonic`.
         over: Set when nobody waits for it any longer: threads that work for it then stop.
     """
 
-    until: float = math.inf
+    ends: float = math.inf
     over: threading.Event = field(default_factory=threading.Event)
 
 
@@ -64,9 +65,8 @@ class SageMakerBackend(Backend):
 
     Args:
         settings: Which endpoint, and how to ask it.
-        clock: Seconds that only ever grow.
+        clock: Time and chance; None is the real ones.
         wait: Waits until an event is set, at most so many seconds.
-        dice: A random number in [0, 1).
 
     Raises:
         ValueError: A keyword asks for what SageMaker cannot do; the message names the fix.
@@ -79,21 +79,21 @@ class SageMakerBackend(Backend):
         self,
         settings: Settings,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
-        dice: Callable[[], float] = random.random,
     ) -> None:
         _check(settings)
         self._settings = settings
-        self._clock, self._wait, self._dice = clock, wait, dice
+        self._clock = clock if clock is not None else Clock()
+        self._wait = wait
         self._dialect = DIALECTS[settings.dialect if settings.dialect is not None else "jina"]
         info = find(settings.model)
         self._model = info.name if info is not None else settings.model
         self._whole = info is not None and info.listwise and settings.split is None
-        attempts = {} if settings.attempts is None else {"attempts": settings.attempts}
-        self._policy = RetryPolicy(**attempts)
-        most = settings.max_concurrency
-        self._concurrency = most if most is not None else CONCURRENCY
+        attempts = settings.attempts
+        self._policy = RetryPolicy(attempts=attempts) if attempts is not None else RetryPolicy()
+        count = settings.max_concurrency
+        self._count = count if count is not None else MAX_CONCURRENCY
         self._closed = False
         self._start()
 
@@ -101,9 +101,9 @@ class SageMakerBackend(Backend):
         self._lock, self._connecting = threading.Lock(), threading.Lock()
         self._client: Any = None
         self._calls: WeakSet[Call] = WeakSet()
-        self._workers = ThreadPoolExecutor(self._concurrency, "jina-rerank-sagemaker")
+        self._workers = ThreadPoolExecutor(self._count, "jina-rerank-sagemaker")
         # Threads that wait for the workers on behalf of event loops, whose own are for others.
-        self._callers = ThreadPoolExecutor(self._concurrency, "jina-rerank-async")
+        self._callers = ThreadPoolExecutor(self._count, "jina-rerank-async")
 
     def score(self, query: str, documents: Sequence[str]) -> Scores:
         """Score each text; see `Backend.score`."""
@@ -128,7 +128,7 @@ class SageMakerBackend(Backend):
             future = asyncio.wrap_future(_submit(self._callers, self._finish, call, requests))
             return await asyncio.wait_for(future, self._left(call))
         except TimeoutError:
-            raise self._late() from None
+            raise self._tries(call).too_late() from None
         finally:
             call.over.set()
 
@@ -164,7 +164,7 @@ class SageMakerBackend(Backend):
 
     def _begin(self) -> Call:
         seconds = self._settings.deadline
-        call = Call() if seconds is None else Call(until=self._clock() + seconds)
+        call = Call() if seconds is None else Call(ends=self._clock.monotonic() + seconds)
         with self._lock:
             self._calls.add(call)
         return call
@@ -183,7 +183,7 @@ class SageMakerBackend(Backend):
         try:
             scores = future.result(self._left(call))
         except TimeoutError:
-            raise self._late() from None
+            raise self._tries(call).too_late() from None
         advance(len(scores.values))
         return scores
 
@@ -220,37 +220,26 @@ class SageMakerBackend(Backend):
     def _ask(self, call: Call, part: RerankRequest) -> Scores:
         """Ask for one part until there is an answer, or no hope of one; in a worker."""
         body = self._dialect.build_request(part)
-        tried = 0
+        tries = self._tries(call)
         while True:
-            self._check(call)
+            client = self._connected()
+            if call.over.is_set():
+                raise RuntimeError(CLOSED)
+            _ = tries.left  # raises if there are no seconds left
             try:
-                return self._try(part, body)
+                return self._try(client, part, body)
             except APIError as error:
-                tried += 1
-                seconds = self._policy.wait(
-                    error, tried=tried, dice=self._dice(), left=call.until - self._clock()
-                )
-                if seconds is None:
-                    raise
+                seconds = tries.after(error)
             self._wait(call.over, seconds)
 
-    def _try(self, part: RerankRequest, body: bytes) -> Scores:
-        client = self._connected()
+    def _try(self, client: Any, part: RerankRequest, body: bytes) -> Scores:
+        texts = [part.query, *map(text_of, part.documents)]
         try:
-            answer = invoke(
-                client, self._settings, body, [part.query, *map(text_of, part.documents)]
-            )
+            answer = invoke(client, self._settings, body, texts)
         finally:
             if self._closed:  # a connection that came after `close`
                 client.close()
         return self._dialect.read_reply(answer).scores(len(part.documents))
-
-    def _check(self, call: Call) -> None:
-        """Raise if the call is over."""
-        if call.over.is_set():
-            raise RuntimeError(CLOSED)
-        if self._clock() >= call.until:
-            raise self._late()
 
     def _connected(self) -> Any:
         with self._connecting:
@@ -258,36 +247,39 @@ class SageMakerBackend(Backend):
                 raise RuntimeError(CLOSED)
             if self._client is None:
                 # A session serves one thread at a time, the client that it makes serves many.
-                self._client = connect(self._settings, self._concurrency)
+                self._client = connect(self._settings, self._count)
             return self._client
 
     def _left(self, call: Call) -> float | None:
-        return None if call.until == math.inf else max(0.0, call.until - self._clock())
+        left = call.ends - self._clock.monotonic()
+        return max(0.0, left) if left < math.inf else None
 
-    def _late(self) -> APITimeoutError:
-        seconds = self._settings.deadline
-        return APITimeoutError(f"no answer within the deadline of {seconds:g} seconds: raise it")
+    def _tries(self, call: Call) -> Tries:
+        return Tries(self._policy, self._clock, call.ends)
 
 
 def _check(settings: Settings) -> None:
-    """Refuse what would be ignored."""
-    for name, is_given in {
-        "overlength='window'": settings.overlength == "window",
-        "max_length": settings.max_length is not None,
-        "max_query_length": settings.max_query_length is not None,
-    }.items():
-        if is_given:
-            msg = f"{name} is for backend='local': a container cuts at its own limit; leave it out"
-            raise ValueError(msg)
+    """Refuse what would be ignored, and names that are none."""
     is_path = isinstance(settings.verify, bool | str | os.PathLike)
-    for name, is_given in {
-        "headers": settings.headers is not None,
-        "http_client": settings.http_client is not None,
-        "dialect='cohere'": settings.dialect == "cohere",
-        "an ssl.SSLContext as verify": not is_path,
-    }.items():
+    others = {
+        "overlength='window'": ("local", settings.overlength == "window"),
+        "max_length": ("local", settings.max_length is not None),
+        "max_query_length": ("local", settings.max_query_length is not None),
+        "dialect='cohere'": ("api", settings.dialect == "cohere"),
+        "headers": ("api", settings.headers is not None),
+        "http_client": ("api", settings.http_client is not None),
+        "requests_per_minute": ("api", settings.requests_per_minute is not None),
+        "tokens_per_minute": ("api", settings.tokens_per_minute is not None),
+        "verify as an ssl.SSLContext": ("api", not is_path),
+    }
+    for name, (backend, is_given) in others.items():
         if is_given:
-            msg = f"{name} is for backend='api', not 'sagemaker': leave it out"
+            msg = f"{name} is for backend={backend!r}, not 'sagemaker': leave it out"
+            raise ValueError(msg)
+    for name in ("endpoint_name", "inference_component", "target_variant"):
+        value = getattr(settings, name)
+        if value is not None and re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,62}", value) is None:
+            msg = f"{name} is the name alone, no ARN or URL: letters, digits, hyphens, at most 63"
             raise ValueError(msg)
 
 

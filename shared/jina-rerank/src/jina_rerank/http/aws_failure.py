@@ -138,8 +138,10 @@ NOT_AWS = (
     "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
 )
 
-NO_ANSWER = 0
-"""SageMaker's `OriginalStatusCode` for a container that did not answer in 60 seconds."""
+STATUSES = range(100, 600)
+
+NO_ANSWER = 504
+"""What stands for SageMaker's own `OriginalStatusCode`, 0, if the container did not answer."""
 
 
 @contextmanager
@@ -192,19 +194,19 @@ def _refused(error: aws.ClientError, settings: Settings, texts: Sequence[str]) -
     """Turn an error of AWS into the error to raise."""
     said: dict[str, Any] = error.response
     metadata = said["ResponseMetadata"]
-    status, code = metadata["HTTPStatusCode"], said["Error"]["Code"]
-    code = None if code.isdigit() else code  # boto3 repeats the status for want of a code
-    request_id = metadata.get("RequestId")
+    status: int = metadata["HTTPStatusCode"]
+    # boto3 takes what the answer holds, of any type, and repeats the status for want of a code.
+    request_id, code = _word(metadata.get("RequestId")), _word(said["Error"].get("Code"))
+    code = None if code == str(status) else code
     if error.operation_name != "InvokeEndpoint":
         kind, message = _no_role(error.operation_name, code)
     elif code == "ModelError":
-        status = said.get("OriginalStatusCode", NO_ANSWER)
+        original: Any = said.get("OriginalStatusCode")
+        status = original if original in STATUSES else NO_ANSWER
         kind, message = _model_error(said, status, settings, texts)
-        status = status if status != NO_ANSWER else 504
     else:
         kind, message = _meaning(code, status, settings.endpoint_name)
-        quoted = quotable(said["Error"]["Message"], texts) if kind is BadRequestError else ""
-        message += f'; it says: "{quoted}"' if quoted else ""
+        message += _says(said["Error"].get("Message"), texts) if kind is BadRequestError else ""
     message += f"; request id {request_id}" if request_id is not None else ""
     return kind(
         message,
@@ -226,7 +228,7 @@ def _model_error(
 ) -> tuple[type[APIStatusError], str]:
     """Explain an error of the container behind the endpoint, by its own status."""
     answered = "did not answer" if status == NO_ANSWER else f"answered {status}"
-    kind = ServerError if status == NO_ANSWER else error_class(status)
+    kind = error_class(status)
     if kind is RateLimitError:
         advice = "lower max_concurrency, or add instances"
     elif kind is ServerError:
@@ -234,18 +236,32 @@ def _model_error(
     else:
         kind = BadRequestError
         advice = "check dialect, and max_documents_per_request if it takes fewer documents"
-    quoted = quotable(read_envelope(said.get("OriginalMessage", "").encode()).message, texts)
-    says = f'; it says: "{quoted}"' if quoted else ""
-    group = re.search(":log-group:([^:]+)", said.get("LogStreamArn", ""))
+    says = _says(said.get("OriginalMessage"), texts)
+    group = re.search(r":log-group:([\w./#-]+)", str(said.get("LogStreamArn")), re.ASCII)
     logs = f"/aws/sagemaker/Endpoints/{settings.endpoint_name}" if group is None else group[1]
     container = f"the container of endpoint {settings.endpoint_name!r}"
     return kind, f"{container} {answered}: {advice}{says}; its log is in CloudWatch at {logs}"
 
 
-def _meaning(code: str | None, status: int, name: str | None) -> tuple[type[APIStatusError], str]:
+def _meaning(
+    code: str | None, status: int, endpoint: str | None
+) -> tuple[type[APIStatusError], str]:
     """Explain an error of SageMaker itself, or of what stands in between."""
     kind = error_class(status)
     if code is None:
         return kind, NOT_AWS.format(status=status)
     kind, advice = CODES.get(code, (kind, CLASSES.get(kind, OTHERWISE)))
-    return kind, advice.format(code=code, name=name)
+    return kind, advice.format(code=code, name=endpoint)
+
+
+def _says(said: object, texts: Sequence[str]) -> str:
+    """Quote what was said, if that is text, in an envelope or alone, and repeats nothing."""
+    body = said.encode(errors="replace") if isinstance(said, str) else b""
+    quoted = quotable(read_envelope(body).message, texts)
+    return f'; it says: "{quoted}"' if quoted else ""
+
+
+def _word(value: object) -> str | None:
+    """Read a code or an id: one short word; None for anything else."""
+    is_word = isinstance(value, str) and re.fullmatch(r"[\w.:/-]{1,128}", value, re.ASCII)
+    return str(value) if is_word else None
