@@ -57,6 +57,7 @@ class Routes:
         with self._lock:
             if self._settled or self.current != route:
                 return
+            elsewhere.error.attempts = elsewhere.attempts
             self._missed.append(elsewhere.error)
             self._place = len(self._missed) % len(self._routes)
             if self._place > 0:
