@@ -11,7 +11,9 @@ HOSTED = "https://api.jina.ai/v1"
 SECRET_NAME = re.compile("auth|cookie|credential|key|password|secret|token", re.IGNORECASE)
 """Names of headers and parameters whose value may be a secret."""
 
-ENDPOINTS = frozenset({"invocations", "predict", "rerank", "reranking", "reranks", "score"})
+RERANK = frozenset({"rerank", "reranking", "reranks"})
+
+ENDPOINTS = RERANK | {"invocations", "predict", "score"}
 """Last parts of a path to which nothing is added."""
 
 VERSIONS = frozenset({"v1", "v2"})
@@ -36,10 +38,10 @@ class Address:
         path: The path, without a slash at its end.
         query: The query with its question mark; empty if there is none.
 
-    >>> Address.of("localhost:8080").routes("cohere")
-    (Route(dialect='cohere', url='http://localhost:8080/v2/rerank'),)
     >>> Address.of("https://api.jina.ai").routes()
     (Route(dialect='jina', url='https://api.jina.ai/v1/rerank'),)
+    >>> [route.url for route in Address.of("localhost:8080").routes("jina")]
+    ['http://localhost:8080/v1/rerank', 'http://localhost:8080/rerank']
     """
 
     scheme: str
@@ -109,37 +111,43 @@ class Address:
             dialect: The dialect, if it is known.
 
         Returns:
-            At least one route. More than one only where the address leaves it open: the root of a
-            server that may have ``/v1/rerank`` or ``/rerank``, and speak Jina's dialect or TEI's.
+            At least one route: what was typed, and then, but for Jina's and Cohere's own hosts,
+            the places where servers of that dialect, or of Jina's and TEI's, have their endpoint.
         """
         dialects = (dialect,) if dialect is not None else self._dialects()
-        return tuple(
-            Route(name, f"{self.scheme}://{self.place}{path}{self.query}")
-            for name in dialects
-            for path in self._paths(name)
-        )
+        paths = ((name, path) for name in dialects for path in self._paths(name))
+        routes = (Route(name, f"{self._origin}{path}{self.query}") for name, path in paths)
+        return tuple(dict.fromkeys(routes))
+
+    @property
+    def _origin(self) -> str:
+        return f"{self.scheme}://{self.place}"
 
     def _dialects(self) -> tuple[str, ...]:
-        parts = self.path.split("/")
-        if self.host in {"api.cohere.com", "api.cohere.ai"} or "v2" in parts:
+        if self._is_cohere or "v2" in self.path.split("/"):
             return ("cohere",)
-        if self.is_jina or "v1" in parts:
-            return ("jina",)
-        return ("jina", "tei")
+        return ("jina",) if self.is_jina else ("jina", "tei")
 
-    def _paths(self, dialect: str) -> tuple[str, ...]:
-        last = self.path.rpartition("/")[2]
-        plain, versioned = f"{self.path}/rerank", f"{self.path}/v1/rerank"
+    @property
+    def _is_cohere(self) -> bool:
+        return self.host in {"api.cohere.com", "api.cohere.ai"}
+
+    def _paths(self, dialect: str) -> list[str]:
+        root, _, last = self.path.rpartition("/")
         if last in ENDPOINTS:
-            return (self.path,)
-        if last in VERSIONS or dialect == "tei":
-            return (plain,)
-        if dialect == "cohere":
-            return (f"{self.path}/v2/rerank",)
-        if self.is_jina:
-            return (versioned,)
-        # A path of one's own is a gateway's more often than a server's root.
-        return (plain, versioned) if self.path else (versioned, plain)
+            typed = [self.path]
+            if last not in RERANK:
+                return typed
+            root, _, last = root.rpartition("/")
+        else:
+            typed = [f"{self.path}/rerank"] if last in VERSIONS else []
+        if last and last not in VERSIONS:
+            root = f"{root}/{last}"
+        plain, first, second = (f"{root}{path}" for path in ("/rerank", "/v1/rerank", "/v2/rerank"))
+        # A path of one's own is a gateway's more often than the root of a server.
+        usual = {"jina": [plain, first] if root else [first, plain], "cohere": [second]}
+        paths = [*typed, *usual.get(dialect, [plain])]
+        return paths[:1] if self.is_jina or self._is_cohere else paths
 
 
 def _host(url: str) -> str:

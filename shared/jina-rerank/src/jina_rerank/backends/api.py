@@ -94,9 +94,7 @@ class ApiBackend(Backend):
         settings = self._settings
         count = self._count
         given = settings.http_client
-        # A proxy does not reach this machine as this machine does.
-        trust_env = not self._address.is_loopback
-        self._own = OwnConnections(Options(verify=settings.verify, trust_env=trust_env, keep=count))
+        self._own = OwnConnections(_options(settings, self._address, count))
         self._given = GivenConnections(given) if given is not None else None
         attempts = settings.attempts
         self._client = Client(
@@ -232,6 +230,14 @@ class ApiBackend(Backend):
     def _ends(self) -> float:
         deadline = self._settings.deadline
         return self._clock.monotonic() + (deadline if deadline is not None else float("inf"))
+
+
+def _options(settings: Settings, address: Address, keep: int) -> Options:
+    # A proxy does not reach this machine as this machine does. Without one, plain http needs no
+    # certificates, which take a while to load.
+    plain = address.is_loopback and address.scheme == "http"
+    verify = settings.verify if not plain else False
+    return Options(verify=verify, trust_env=not address.is_loopback, keep=keep)
 
 
 def _check_lengths(settings: Settings) -> None:

@@ -36,14 +36,10 @@ class Routes:
         return self._routes[self._place]
 
     def check(self, answer: Answer, error: APIStatusError) -> APIError:
-        """Return the error to raise for an answer, which may say that the server is elsewhere.
-
-        Nothing is there: 404, 405. Or TEI is there, which misses its `texts`.
-        """
-        missed = answer.status in {400, 422} and b"`texts`" in answer.body
-        if not self._settled and (missed or answer.status in {404, 405}):
-            return ElsewhereError(error)
-        return error
+        """Return the error to raise for an answer, which may say that the server is elsewhere."""
+        if self._settled or not _is_elsewhere(answer, is_first=self._place == 0):
+            return error
+        return ElsewhereError(error)
 
     def stay(self, route: Route) -> None:
         """Keep a route that has answered."""
@@ -61,9 +57,20 @@ class Routes:
         with self._lock:
             if self._settled or self.current != route:
                 return
+            elsewhere.error.attempts = elsewhere.attempts
             self._missed.append(elsewhere.error)
             self._place = len(self._missed) % len(self._routes)
             if self._place > 0:
                 return
             first, self._missed = self._missed[0], []
         raise first
+
+
+def _is_elsewhere(answer: Answer, *, is_first: bool) -> bool:
+    """Tell that nothing is there, or a server that wants another dialect."""
+    if answer.status in {404, 405}:
+        return True
+    if answer.status not in {400, 422} or b'"error_type"' in answer.body:  # TEI understood
+        return False
+    # TEI misses its field. Beyond the first route any refusal may be that of a wrong guess.
+    return b"`texts`" in answer.body or not is_first

@@ -28,7 +28,7 @@ from .values import Answer
 KEYS = "https://jina.ai/api-dashboard/key-manager"
 
 ADVICE_BY_CODE = {
-    "AUTH_MISSING_API_KEY": f"no key arrived: pass api_key or set JINA_API_KEY; keys: {KEYS}",
+    "AUTH_MISSING_API_KEY": f"the service got no key: pass api_key; Jina's are at {KEYS}",
     "AUTH_INVALID_API_KEY": f"the key is not valid: check it at {KEYS}",
     "AUTH_INVALID_FORMAT": f"that is no Jina key (65 characters, jina_ first): copy it from {KEYS}",
     "AUTHZ_INSUFFICIENT_BALANCE": f"the account has no balance left: top it up at {KEYS}",

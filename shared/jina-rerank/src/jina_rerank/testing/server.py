@@ -1,0 +1,242 @@
+"""A rerank service on loopback, and ways for it to misbehave."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from ..wire.values import Answer
+from .overlap import word_overlap
+from .services import KINDS, Service
+
+PATIENCE = 60.0
+"""Seconds after which a server that says nothing goes on, should nobody end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Reset the connection: before any answer, or after some bytes of its body."""
+
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Fall silent until the server stops: before any answer, or after some bytes of its body."""
+
+    after: int | None = None
+
+
+Fault: TypeAlias = Drop | Stall | Answer
+"""What a request may get instead of its answer; an `Answer` is sent as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A request that the server received.
+
+    Attributes:
+        path: The path and query.
+        headers: Header fields, names in lower case.
+        body: The bytes.
+    """
+
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class FakeServer:
+    """A rerank service on loopback, which answers as its vendor's own does, without a model.
+
+    Args:
+        kind: ``"jina"``, ``"cohere"``, ``"tei"``, ``"vllm"``, ``"infinity"`` or ``"llama.cpp"``.
+        scorer: The score of a query and a text; the default is `word_overlap`.
+        model: The model that it serves; None is any.
+        key: The key that it wants; None is none.
+        faults: What the next requests get instead of an answer, one each, None being their own
+            answer; when there are no more, all get their own.
+
+    Attributes:
+        requests: Every request so far, in order.
+        busiest: The most requests that were under way at once.
+        connections: Connections that are open now.
+
+    >>> from jina_rerank import Reranker
+    >>> with FakeServer("jina", faults=[Drop(), None]) as server:
+    ...     with Reranker("turbo", base_url=server.url) as reranker:
+    ...         reranker.rank("red planet", ["blue sea", "a red planet"], top_n=1)[0].index
+    1
+    """
+
+    def __init__(
+        self,
+        kind: str = "jina",
+        *,
+        scorer: Callable[[str, str], float] = word_overlap,
+        model: str | None = None,
+        key: str | None = None,
+        faults: Iterable[Fault | None] = (),
+    ) -> None:
+        self._kind = KINDS[kind]
+        self._service = Service(scorer=scorer, model=model, key=key)
+        self._faults = iter(faults)
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._open: set[socket.socket] = set()
+        self._stopping = threading.Event()
+        self._http = _Http(self)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
+        self.requests: list[Received] = []
+        self.busiest = 0
+
+    @property
+    def url(self) -> str:
+        """The root, as `base_url` takes it."""
+        return f"http://127.0.0.1:{self._http.server_port}"
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._open)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, and reset every connection."""
+        self._stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+        with self._lock:
+            connections = list(self._open)
+        for connection in connections:
+            _reset(connection)
+
+    def handle(self, received: Received) -> tuple[Answer, Fault | None]:
+        """Return the answer to a request, and how to misbehave instead, if at all."""
+        with self._lock:
+            self.requests.append(received)
+            fault = next(self._faults, None)
+        return self._answer(received), fault
+
+    def _answer(self, received: Received) -> Answer:
+        kind, key = self._kind, self._service.key
+        if received.path.partition("?")[0] not in kind.paths:
+            return kind.fail(404, "Invalid endpoint", None)
+        sent = received.headers.get("authorization")
+        if key is not None and sent is None:
+            return kind.fail(401, "Authentication required.", "AUTH_MISSING_API_KEY")
+        if key is not None and sent != f"Bearer {key}":
+            return kind.fail(401, "Invalid API key.", "AUTH_INVALID_API_KEY")
+        return kind.reply(self._service, received.body)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Count a request as under way."""
+        with self._lock:
+            self._under_way += 1
+            self.busiest = max(self.busiest, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    @contextmanager
+    def connected(self, connection: socket.socket) -> Iterator[None]:
+        """Count a connection as open."""
+        with self._lock:
+            self._open.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+
+    def wait_until_stopped(self) -> None:
+        """Wait, as a server that hangs."""
+        self._stopping.wait(PATIENCE)
+
+
+class _Http(ThreadingHTTPServer):
+    """The sockets and threads of a `FakeServer`."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, fake: FakeServer) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.fake = fake
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client may go whenever it likes."""
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One connection of a `FakeServer`."""
+
+    server: _Http
+    protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        """Answer requests until the client goes."""
+        with self.server.fake.connected(self.connection):
+            super().handle()
+
+    def do_POST(self) -> None:
+        """Answer one, or misbehave."""
+        fake = self.server.fake
+        with fake.serving():
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer, fault = fake.handle(Received(path=self.path, headers=headers, body=body))
+            if isinstance(fault, Answer):
+                answer, fault = fault, None
+            # In one piece: two would wait for each other's acknowledgement.
+            head, body = self._head(answer), answer.body
+            if fault is None:
+                self.wfile.write(head + body)
+                return
+            if fault.after is not None:
+                self.wfile.write(head + body[: fault.after])
+            if isinstance(fault, Stall):
+                fake.wait_until_stopped()
+            self.close_connection = True
+            _reset(self.connection)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
+        """Say nothing."""
+
+    def _head(self, answer: Answer) -> bytes:
+        fields = {"content-length": str(len(answer.body))} | dict(answer.headers)
+        lines = [f"HTTP/1.1 {answer.status} -", *(f"{name}: {fields[name]}" for name in fields)]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close a connection so that the other side sees a reset."""
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.shutdown(socket.SHUT_RDWR)
