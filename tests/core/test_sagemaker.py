@@ -8,9 +8,12 @@ import socket
 import ssl
 import sys
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,14 +44,23 @@ from jina_rerank.backends import sagemaker as module
 from jina_rerank.backends.sagemaker import SageMakerBackend
 from jina_rerank.http.clock import Clock
 from jina_rerank.settings import Settings
-from jina_rerank.testing import BackendContract, RerankerContract
-from jina_rerank.wire import sagemaker, tei
+from jina_rerank.testing import (
+    BackendContract,
+    Drop,
+    FakeServer,
+    Received,
+    RerankerContract,
+    word_overlap,
+)
+from jina_rerank.testing.server import Fault
+from jina_rerank.wire import sagemaker
 from jina_rerank.wire.values import Answer
 
-from .fake_sagemaker import Cut, FakeSageMaker, Fault, Hold, aws_error, model_error
+from .service_cases import CASES, answer_of
 
 QUERY = "where is the dog"
 TEXTS = ["the dog is in my house", "he likes dog", "hello world"]
+PATIENCE = 60.0
 SECRET = "wJalrXUtnFEMI/K7MDENG"  # noqa: S105 - made up
 MADE: list[SageMakerBackend] = []
 CHOICE = "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
@@ -86,17 +98,89 @@ def _settled() -> Iterator[None]:
         backend._workers.shutdown()
 
 
+@dataclass
+class Fake:
+    """The endpoint: what its next requests get instead of an answer, and those that came.
+
+    Attributes:
+        server: The server.
+        faults: One for each of the next requests.
+        arrived: Released by each request that is scored.
+        go: Scoring waits for it.
+    """
+
+    server: FakeServer
+    faults: deque[Fault | None]
+    arrived: threading.Semaphore
+    go: threading.Event
+
+    @property
+    def seen(self) -> list[Received]:
+        return self.server.requests
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many documents each request had."""
+        bodies = [seen.json for seen in self.seen]
+        return [
+            len(body["texts"] if "texts" in body else body["data"]["documents"]) for body in bodies
+        ]
+
+    def fail(self, *faults: Fault | None) -> None:
+        self.faults.extend(faults)
+
+    def is_left_alone(self) -> bool:
+        """Wait until no connection is open; False if one stays."""
+        deadline = time.monotonic() + PATIENCE
+        while self.server.connections and time.monotonic() < deadline:
+            time.sleep(0.001)  # the server notices in a thread of its own
+        return self.server.connections == 0
+
+
+@contextmanager
+def serving(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    faults: deque[Fault | None] = deque()
+    arrived, go = threading.Semaphore(0), threading.Event()
+    go.set()
+
+    def scorer(query: str, text: str) -> float:
+        arrived.release()
+        go.wait(PATIENCE)
+        return word_overlap(query, text)
+
+    def queue() -> Iterator[Fault | None]:
+        while True:
+            yield faults.popleft() if faults else None
+
+    with FakeServer(kind, scorer=scorer, faults=queue()) as server:
+        monkeypatch.setenv(CHOICE, server.url)
+        try:
+            yield Fake(server, faults, arrived, go)
+        finally:
+            go.set()
+
+
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSageMaker]:
-    with FakeSageMaker().serving() as fake:
-        monkeypatch.setenv(CHOICE, fake.url)
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    with serving("sagemaker", monkeypatch) as fake:
         yield fake
 
 
 @pytest.fixture
-def fake_tei(fake: FakeSageMaker) -> FakeSageMaker:
-    fake.dialect = tei
-    return fake
+def fake_tei(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    with serving("sagemaker-tei", monkeypatch) as fake:
+        yield fake
+
+
+def aws_error(status: int, code: str, message: str = "said", **more: Any) -> Answer:
+    """Make an error as SageMaker answers it."""
+    headers = {"x-amzn-errortype": code, "x-amzn-requestid": "req-1"}
+    return Answer(status, json.dumps({"Message": message, **more}).encode(), headers)
+
+
+def model_error(status: int, message: str = "", **more: Any) -> Answer:
+    """Make an error of the container, as SageMaker wraps it."""
+    return aws_error(424, "ModelError", OriginalStatusCode=status, OriginalMessage=message, **more)
 
 
 def make(waits: Waits | None = None, clock: Clock | None = None, **given: Any) -> SageMakerBackend:
@@ -127,19 +211,19 @@ def score(backend: Backend, how: str) -> Scores:
 
 class TestSageMakerBackend(BackendContract):
     @pytest.fixture
-    def backend(self, fake: FakeSageMaker) -> Backend:
+    def backend(self, fake: Fake) -> Backend:
         return make()
 
 
 class TestSageMakerBackendWithTei(BackendContract):
     @pytest.fixture
-    def backend(self, fake_tei: FakeSageMaker) -> Backend:
+    def backend(self, fake_tei: Fake) -> Backend:
         return make(dialect="tei")
 
 
 class TestRerankerOverSageMaker(RerankerContract):
     @pytest.fixture
-    def reranker(self, fake: FakeSageMaker) -> Reranker:
+    def reranker(self, fake: Fake) -> Reranker:
         return reranker()
 
 
@@ -166,7 +250,7 @@ def test_ranking_through_moto_is_the_queued_one() -> None:
     assert ranking.model == "jina-reranker-v1-turbo-en"
 
 
-def test_request_names_endpoint_component_and_variant(fake: FakeSageMaker) -> None:
+def test_request_names_endpoint_component_and_variant(fake: Fake) -> None:
     make(inference_component="ranker", target_variant="blue").score(QUERY, TEXTS)
     (seen,) = fake.seen
     assert seen.path == "/endpoints/my-endpoint/invocations"
@@ -179,12 +263,12 @@ def test_request_names_endpoint_component_and_variant(fake: FakeSageMaker) -> No
     assert json.loads(seen.body) == {"data": {"documents": documents, "query": QUERY}}
 
 
-def test_request_to_m0_is_a_list(fake: FakeSageMaker) -> None:
+def test_request_to_m0_is_a_list(fake: Fake) -> None:
     make(model="jina-reranker-m0").score(QUERY, TEXTS)
     assert isinstance(json.loads(fake.seen[0].body)["data"], list)
 
 
-def test_request_to_tei_asks_to_truncate(fake_tei: FakeSageMaker) -> None:
+def test_request_to_tei_asks_to_truncate(fake_tei: Fake) -> None:
     scores = make(dialect="tei").score(QUERY, TEXTS)
     expected = {"query": QUERY, "texts": TEXTS, "return_text": False, "truncate": True}
     assert json.loads(fake_tei.seen[0].body) == expected
@@ -193,7 +277,7 @@ def test_request_to_tei_asks_to_truncate(fake_tei: FakeSageMaker) -> None:
 
 
 def test_region_comes_from_the_profile(
-    fake: FakeSageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config").write_text("[profile work]\nregion = eu-north-1\n")
     (tmp_path / "credentials").write_text(
@@ -204,9 +288,7 @@ def test_region_comes_from_the_profile(
     assert "/eu-north-1/" in fake.seen[0].headers["authorization"]
 
 
-def test_progress_bar_counts_documents(
-    fake: FakeSageMaker, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_progress_bar_counts_documents(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
     make(show_progress=True, max_documents_per_request=1).score(QUERY, TEXTS)
     assert "3/3" in capfd.readouterr().err
 
@@ -214,29 +296,30 @@ def test_progress_bar_counts_documents(
 # Splitting
 
 
-@pytest.mark.parametrize(("dialect", "count"), [("jina", 2048), ("tei", 32)])
+@pytest.mark.parametrize(
+    ("kind", "dialect", "count"), [("sagemaker", "jina", 2048), ("sagemaker-tei", "tei", 32)]
+)
 def test_list_above_the_dialects_limit_is_split(
-    fake: FakeSageMaker, dialect: str, count: int
+    monkeypatch: pytest.MonkeyPatch, kind: str, dialect: str, count: int
 ) -> None:
-    fake.dialect = {"jina": sagemaker, "tei": tei}[dialect]
     texts = [f"dog {i}" for i in range(count + 1)]
-    scores = make(dialect=dialect).score(QUERY, texts)
-    assert sorted(len(request.documents) for request in fake.requests()) == [1, count]
+    with serving(kind, monkeypatch) as fake:
+        scores = make(dialect=dialect).score(QUERY, texts)
+        assert sorted(fake.sizes) == [1, count]
     assert scores.values == [0.25] * (count + 1)
 
 
 @pytest.mark.parametrize("character", ["a", "\N{CJK UNIFIED IDEOGRAPH-72D7}", '"', "\x01"])
-def test_body_stays_below_the_limit_of_bytes(fake: FakeSageMaker, character: str) -> None:
+def test_body_stays_below_the_limit_of_bytes(fake: Fake, character: str) -> None:
     texts = [f"{i} {character * (400_000 if character != chr(1) else 200_000)}" for i in range(9)]
     make().score("0 4 8", texts)
     assert len(fake.seen) > 1 or character == "a"
     assert all(len(seen.body) <= sagemaker.BYTES for seen in fake.seen)
-    sent = [document for request in fake.requests() for document in request.documents]
-    assert len(sent) == 9
+    assert sum(fake.sizes) == 9
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
-def test_split_and_merged_equals_whole(fake: FakeSageMaker, most: int) -> None:
+def test_split_and_merged_equals_whole(fake: Fake, most: int) -> None:
     whole, parts = make(), make(max_documents_per_request=most)
 
     @given(st.lists(st.text("dogwhere ", min_size=1, max_size=20), min_size=1, max_size=12))
@@ -247,12 +330,12 @@ def test_split_and_merged_equals_whole(fake: FakeSageMaker, most: int) -> None:
     check()
 
 
-def test_tokens_of_parts_are_summed(fake: FakeSageMaker) -> None:
+def test_tokens_of_parts_are_summed(fake: Fake) -> None:
     scores = make(max_documents_per_request=2).score(QUERY, TEXTS)
     assert scores.total_tokens == 2 * 4 + 6 + 3 + 2  # the query goes out twice
 
 
-def test_document_that_does_not_fit_a_request_is_refused(fake: FakeSageMaker) -> None:
+def test_document_that_does_not_fit_a_request_is_refused(fake: Fake) -> None:
     error = caught(make(), "short", "x" * sagemaker.BYTES)
     assert isinstance(error, BadRequestError)
     assert error.status == 413
@@ -260,20 +343,20 @@ def test_document_that_does_not_fit_a_request_is_refused(fake: FakeSageMaker) ->
     assert fake.seen == []
 
 
-def test_document_that_just_fits_goes_alone(fake: FakeSageMaker) -> None:
+def test_document_that_just_fits_goes_alone(fake: Fake) -> None:
     around = len(json.dumps({"text": ""}, separators=(",", ":"))) + 1
     largest = "x" * (sagemaker.BYTES - module.OVERHEAD - len(json.dumps(QUERY)) - around)
     make().score(QUERY, ["short", largest, "short"])
-    assert [len(request.documents) for request in fake.requests()] == [1, 1, 1]
+    assert fake.sizes == [1, 1, 1]
 
 
-def test_listwise_model_is_not_split_silently(fake: FakeSageMaker) -> None:
+def test_listwise_model_is_not_split_silently(fake: Fake) -> None:
     backend = make(model="jina-reranker-v3", max_documents_per_request=2)
     assert "split='allow'" in str(caught(backend))
     assert fake.seen == []
 
 
-def test_listwise_model_is_split_where_allowed(fake: FakeSageMaker) -> None:
+def test_listwise_model_is_split_where_allowed(fake: Fake) -> None:
     make(model="jina-reranker-v3", max_documents_per_request=2, split="allow").score(QUERY, TEXTS)
     assert len(fake.seen) == 2
 
@@ -281,23 +364,18 @@ def test_listwise_model_is_split_where_allowed(fake: FakeSageMaker) -> None:
 # Errors
 
 
-def cases() -> list[dict[str, Any]]:
-    path = Path(__file__).parent.parent / "fixtures" / "rerank-api-cases.json"
-    loaded = json.loads(path.read_text(encoding="utf-8"))["cases"]
-    return [case for case in loaded if case["dialect"] == "sagemaker_jina"]
+RECORDED = [case for case in CASES if case["dialect"] == "sagemaker_jina"]
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
 @pytest.mark.parametrize(
-    "case", [c for c in cases() if c["kind"] == "error"], ids=lambda case: case["id"]
+    "case", [case for case in RECORDED if case["kind"] == "error"], ids=lambda case: case["id"]
 )
 def test_recorded_error_becomes_the_documented_one(
-    fake: FakeSageMaker, case: dict[str, Any], how: str
+    fake: Fake, case: dict[str, Any], how: str
 ) -> None:
-    response, expected = case["response"], case["client_expect"]
-    headers = {name.lower(): value for name, value in response["headers"].items()}
-    fault = Answer(response["status"], json.dumps(response["json"]).encode(), headers)
-    fake.fail(fault, fault, fault)
+    expected = case["client_expect"]
+    fake.fail(*[answer_of(case)] * 3)
     backend = make()
     with pytest.raises(APIStatusError) as raised:
         score(backend, how)
@@ -308,11 +386,10 @@ def test_recorded_error_becomes_the_documented_one(
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in cases() if c["kind"] == "success"], ids=lambda case: case["id"]
+    "case", [case for case in RECORDED if case["kind"] == "success"], ids=lambda case: case["id"]
 )
 def test_recorded_reply_gives_the_documented_order(case: dict[str, Any]) -> None:
-    body = json.dumps(case["response"]["json"]).encode()
-    reply = sagemaker.read_reply(Answer(200, body))
+    reply = sagemaker.read_reply(answer_of(case))
     assert [result.index for result in reply.results] == case["client_expect"]["indices"]
 
 
@@ -358,7 +435,7 @@ def test_recorded_reply_gives_the_documented_order(case: dict[str, Any]) -> None
     ],
 )
 def test_error_says_what_to_do(  # noqa: PLR0913, PLR0917 - a table
-    fake: FakeSageMaker, fault: Fault, kind: type, status: int, said: str, tries: int
+    fake: Fake, fault: Fault, kind: type, status: int, said: str, tries: int
 ) -> None:
     fake.fail(*[fault] * 3)
     error = caught(make())
@@ -386,7 +463,7 @@ def test_error_says_what_to_do(  # noqa: PLR0913, PLR0917 - a table
     ],
 )
 def test_answer_in_no_form_of_sagemakers_is_a_response_error(
-    fake: FakeSageMaker, fault: Fault, said: str
+    fake: Fake, fault: Fault, said: str
 ) -> None:
     fake.fail(fault)
     error = caught(make())
@@ -410,7 +487,7 @@ JSON = st.recursive(
 )
 
 
-def test_any_answer_is_scores_or_a_typed_error(fake: FakeSageMaker) -> None:
+def test_any_answer_is_scores_or_a_typed_error(fake: Fake) -> None:
     backend = make(attempts=1)
     codes = st.sampled_from(["", "ModelError", "ValidationError"])
 
@@ -428,16 +505,16 @@ def test_any_answer_is_scores_or_a_typed_error(fake: FakeSageMaker) -> None:
     check()
 
 
-def test_answer_cut_off_in_its_body_is_asked_again(fake: FakeSageMaker) -> None:
+def test_answer_cut_off_in_its_body_is_asked_again(fake: Fake) -> None:
     waits = Waits()
-    fake.fail(Cut(after=10))
+    fake.fail(Drop(after=10))
     assert make(waits).score(QUERY, TEXTS).values == [0.75, 0.25, 0.0]
     assert len(fake.seen) == 2
     assert waits.seconds == [0.5]
 
 
-def test_connection_that_drops_each_time_is_a_connection_error(fake: FakeSageMaker) -> None:
-    fake.fail(*[Cut(after=0)] * 3)
+def test_connection_that_drops_each_time_is_a_connection_error(fake: Fake) -> None:
+    fake.fail(*[Drop()] * 3)
     error = caught(make())
     assert type(error) is APIConnectionError
     assert error.attempts == ("APIConnectionError",) * 3
@@ -456,24 +533,23 @@ def test_refused_connection_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_certificate_of_nobody_known_says_what_verify_takes(
-    fake: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(CHOICE, fake.url.replace("http:", "https:"))  # no TLS there at all
+    monkeypatch.setenv(CHOICE, fake.server.url.replace("http:", "https:"))  # no TLS there at all
     error = caught(make(attempts=1))
     assert type(error) is APIConnectionError
     assert "AWS_CA_BUNDLE" in str(error)
 
 
-def test_slow_answer_is_a_timeout(fake: FakeSageMaker) -> None:
-    hold = Hold()
-    fake.fail(hold)
+def test_slow_answer_is_a_timeout(fake: Fake) -> None:
+    fake.go.clear()
     error = caught(make(timeout=(5, 0.05), attempts=1))
-    hold.event.set()
+    fake.go.set()
     assert type(error) is APITimeoutError
     assert "raise timeout" in str(error)
 
 
-def test_retry_after_is_honoured(fake: FakeSageMaker) -> None:
+def test_retry_after_is_honoured(fake: Fake) -> None:
     asked = aws_error(503, "ServiceUnavailable")
     waits = Waits()
     fake.fail(Answer(asked.status, asked.body, {**asked.headers, "retry-after": "7"}))
@@ -482,7 +558,7 @@ def test_retry_after_is_honoured(fake: FakeSageMaker) -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
-def test_request_is_tried_as_often_as_asked(fake: FakeSageMaker, attempts: int) -> None:
+def test_request_is_tried_as_often_as_asked(fake: Fake, attempts: int) -> None:
     fake.fail(*[aws_error(503, "ServiceUnavailable")] * 9)
     error = caught(make(attempts=attempts))
     assert isinstance(error, ServerError)
@@ -516,7 +592,7 @@ def test_half_of_the_credentials_is_none(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_configuration_that_cannot_work_is_named(
-    fake: FakeSageMaker, given: dict[str, Any], said: str
+    fake: Fake, given: dict[str, Any], said: str
 ) -> None:
     error = caught(make(**given))
     assert isinstance(error, ValueError | APIError)
@@ -530,13 +606,13 @@ def test_profile_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_role_that_may_not_be_assumed_is_no_fault_of_the_endpoint(
-    fake: FakeSageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config").write_text(
         "[profile work]\nrole_arn = arn:aws:iam::123456789012:role/ranker\n"
         "credential_source = Environment\n"
     )
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", fake.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", fake.server.url)
     body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
     fake.fail(Answer(403, body, {"content-type": "text/xml"}))
     error = caught(make(profile="work"))
@@ -546,7 +622,7 @@ def test_role_that_may_not_be_assumed_is_no_fault_of_the_endpoint(
 
 
 def test_single_sign_on_that_ran_out_says_how_to_renew_it(
-    fake: FakeSageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "config").write_text(
@@ -591,21 +667,21 @@ def test_keyword_that_sagemaker_cannot_follow_is_refused(given: dict[str, Any], 
 
 
 @pytest.mark.parametrize("verify", [False, Path("ca.pem"), "ca.pem"])
-def test_other_ways_to_verify_reach_boto3(fake: FakeSageMaker, verify: Any) -> None:
+def test_other_ways_to_verify_reach_boto3(fake: Fake, verify: Any) -> None:
     backend = make(verify=verify)
     backend.load()
     expected = verify if verify is False else "ca.pem"
     assert backend._client._endpoint.http_session._verify == expected
 
 
-def test_one_number_is_both_timeouts(fake: FakeSageMaker) -> None:
+def test_one_number_is_both_timeouts(fake: Fake) -> None:
     backend = make(timeout=3)
     backend.load()
     config = backend._client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (3, 3)
 
 
-def test_load_asks_nothing(fake: FakeSageMaker) -> None:
+def test_load_asks_nothing(fake: Fake) -> None:
     with reranker() as loaded:
         loaded.load()
     assert fake.seen == []
@@ -614,7 +690,7 @@ def test_load_asks_nothing(fake: FakeSageMaker) -> None:
 # Threads, event loops, children
 
 
-def test_requests_under_way_are_bounded_over_threads_and_tasks(fake: FakeSageMaker) -> None:
+def test_requests_under_way_are_bounded_over_threads_and_tasks(fake: Fake) -> None:
     dice = random.Random(0)  # noqa: S311 - no secret
     fake.fail(*[_fault(dice) for _ in range(400)])
     backend = make(max_concurrency=3, attempts=12)
@@ -634,36 +710,36 @@ def test_requests_under_way_are_bounded_over_threads_and_tasks(fake: FakeSageMak
         loop = pool.submit(asyncio.run, tasks())
         assert [future.result() for future in threads] == [[i % 12] for i in range(200)]
         assert loop.result() == [[i % 12] for i in range(100)]
-    assert fake.most == 3
+    assert fake.server.busiest == 3
     assert len(fake.seen) > 300
     backend.close()
     assert fake.is_left_alone()
 
 
 def _fault(dice: random.Random) -> Fault | None:
-    faults = [
+    faults: list[Fault] = [
         aws_error(400, "ThrottlingException"),
         model_error(500),
-        Cut(after=9),
+        Drop(after=9),
         Answer(502, b""),
     ]
-    return faults[dice.randrange(len(faults))] if dice.random() < 0.2 else None
+    if dice.random() < 0.2:
+        return faults[dice.randrange(len(faults))]
+    return None
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
-def test_deadline_ends_a_call_that_is_under_way(fake: FakeSageMaker, how: str) -> None:
-    hold = Hold()
-    fake.fail(hold)
+def test_deadline_ends_a_call_that_is_under_way(fake: Fake, how: str) -> None:
+    fake.go.clear()
     backend = make(deadline=0.05)
     backend.load()
     with pytest.raises(APITimeoutError, match="deadline"):
         score(backend, how)
-    hold.event.set()
+    fake.go.set()
 
 
-def test_deadline_ends_a_call_that_waits_for_a_thread(fake: FakeSageMaker) -> None:
-    hold = Hold()
-    fake.fail(hold)
+def test_deadline_ends_a_call_that_waits_for_a_thread(fake: Fake) -> None:
+    fake.go.clear()
     backend = make(deadline=0.05, max_concurrency=1)
     backend.load()
     with pytest.raises(APITimeoutError):
@@ -672,30 +748,39 @@ def test_deadline_ends_a_call_that_waits_for_a_thread(fake: FakeSageMaker) -> No
         asyncio.run(backend.ascore(QUERY, TEXTS))
     with pytest.raises(APITimeoutError):
         backend.score(QUERY, TEXTS)
-    hold.event.set()
+    fake.go.set()
     backend._workers.shutdown()
     assert len(fake.seen) <= 1  # nothing was sent for who had gone
 
 
-def test_wait_beyond_the_deadline_is_not_begun(fake: FakeSageMaker) -> None:
+def test_deadline_ends_a_task_that_waits_for_a_thread(fake: Fake) -> None:
+    backend = make(deadline=0.05, max_concurrency=1)
+    busy = threading.Event()
+    backend._callers.submit(busy.wait, PATIENCE)
+    with pytest.raises(APITimeoutError):
+        asyncio.run(backend.ascore(QUERY, TEXTS))
+    busy.set()
+    assert fake.seen == []
+
+
+def test_wait_beyond_the_deadline_is_not_begun(fake: Fake) -> None:
     waits = Waits()
-    fake.fail(*[aws_error(503, "ServiceUnavailable")] * 3)
-    backend = make(waits, Clock(monotonic=lambda: 0.0, random=lambda: 0.0), deadline=0.8)
-    error = caught(backend)
-    assert isinstance(error, ServerError)
-    assert waits.seconds == [0.5]  # the next would be 1 second, of 0.8
+    asked = aws_error(503, "ServiceUnavailable")
+    fake.fail(Answer(asked.status, asked.body, {**asked.headers, "retry-after": "50"}))
+    backend = make(waits, Clock(monotonic=lambda: 0.0), deadline=40)
+    assert isinstance(caught(backend), ServerError)
+    assert waits.seconds == []
 
 
-def test_time_that_is_up_before_the_first_try_is_a_timeout(fake: FakeSageMaker) -> None:
+def test_time_that_is_up_before_the_first_try_is_a_timeout(fake: Fake) -> None:
     times = iter([0.0, 0.0])
     backend = make(None, Clock(monotonic=lambda: next(times, 99.0)), deadline=9.0)
     assert isinstance(caught(backend), APITimeoutError)
     assert fake.seen == []
 
 
-def test_cancelled_task_leaves_the_backend_usable(fake: FakeSageMaker) -> None:
-    hold = Hold()
-    fake.fail(hold)
+def test_cancelled_task_leaves_the_backend_usable(fake: Fake) -> None:
+    fake.go.clear()
     backend = make()
 
     async def cancel() -> None:
@@ -706,11 +791,11 @@ def test_cancelled_task_leaves_the_backend_usable(fake: FakeSageMaker) -> None:
             await task
 
     asyncio.run(cancel())
-    hold.event.set()
+    fake.go.set()
     assert backend.score(QUERY, TEXTS).values == [0.75, 0.25, 0.0]
 
 
-def test_failed_part_ends_the_others(fake: FakeSageMaker) -> None:
+def test_failed_part_ends_the_others(fake: Fake) -> None:
     fake.fail(aws_error(403, "AccessDeniedException"))
     backend = make(max_documents_per_request=1, max_concurrency=1)
     assert isinstance(caught(backend, *["dog"] * 50), AuthenticationError)
@@ -719,22 +804,22 @@ def test_failed_part_ends_the_others(fake: FakeSageMaker) -> None:
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
-def test_closing_ends_a_call_that_is_under_way(fake: FakeSageMaker, how: str) -> None:
-    hold = Hold()
-    fake.fail(hold, aws_error(503, "ServiceUnavailable"))
+def test_closing_ends_a_call_that_is_under_way(fake: Fake, how: str) -> None:
+    fake.go.clear()
+    fake.fail(None, aws_error(503, "ServiceUnavailable"))
     backend = make(max_documents_per_request=2, max_concurrency=1)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(score, backend, how)
         fake.arrived.acquire()
         backend.close()
-        hold.event.set()
+        fake.go.set()
         with pytest.raises(RuntimeError, match="closed while it was in use"):
             future.result()
     assert fake.is_left_alone()
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
-def test_closed_backend_says_so(fake: FakeSageMaker, how: str) -> None:
+def test_closed_backend_says_so(fake: Fake, how: str) -> None:
     backend = make()
     backend.score(QUERY, TEXTS)
     backend.close()
@@ -745,7 +830,7 @@ def test_closed_backend_says_so(fake: FakeSageMaker, how: str) -> None:
     assert fake.is_left_alone()
 
 
-def test_wait_between_tries_ends_when_closed(fake: FakeSageMaker) -> None:
+def test_wait_between_tries_ends_when_closed(fake: Fake) -> None:
     fake.fail(*[aws_error(503, "ServiceUnavailable")] * 3)
     waiting = threading.Event()
 
@@ -763,7 +848,7 @@ def test_wait_between_tries_ends_when_closed(fake: FakeSageMaker) -> None:
     assert len(fake.seen) == 1
 
 
-def test_forked_child_has_connections_of_its_own(fake: FakeSageMaker) -> None:
+def test_forked_child_has_connections_of_its_own(fake: Fake) -> None:
     ranker = reranker()
     expected = ranker.score(QUERY, TEXTS)
     child = os.fork()
@@ -773,7 +858,7 @@ def test_forked_child_has_connections_of_its_own(fake: FakeSageMaker) -> None:
     assert ranker.score(QUERY, TEXTS) == expected
 
 
-def test_each_event_loop_gets_an_answer(fake: FakeSageMaker) -> None:
+def test_each_event_loop_gets_an_answer(fake: Fake) -> None:
     backend = make()
     for _ in range(2):
         assert asyncio.run(backend.ascore(QUERY, TEXTS)).values == [0.75, 0.25, 0.0]
@@ -799,7 +884,7 @@ def test_identity_names_what_scores_depend_on(changed: dict[str, Any]) -> None:
     assert SECRET not in make(**changed).identity()
 
 
-def test_nothing_sent_is_repeated(fake: FakeSageMaker, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_sent_is_repeated(fake: Fake, caplog: pytest.LogCaptureFixture) -> None:
     echo = json.dumps({"error": f"{QUERY} / {TEXTS[0]} / {SECRET}"})
     faults = [
         model_error(500, echo),

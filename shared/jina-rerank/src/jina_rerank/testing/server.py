@@ -61,7 +61,9 @@ class FakeServer:
     """A rerank service on loopback, which answers as its vendor's own does, without a model.
 
     Args:
-        kind: ``"jina"``, ``"cohere"``, ``"tei"``, ``"vllm"``, ``"infinity"`` or ``"llama.cpp"``.
+        kind: ``"jina"``, ``"cohere"``, ``"tei"``, ``"vllm"``, ``"infinity"`` or ``"llama.cpp"``;
+            ``"sagemaker"`` and ``"sagemaker-tei"`` are an endpoint named my-endpoint, which boto3
+            asks if the variable AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME is the server's `url`.
         scorer: The score of a query and a text; the default is `word_overlap`.
         model: The model that it serves; None is any.
         key: The key that it wants; None is none.

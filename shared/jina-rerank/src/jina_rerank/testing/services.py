@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..wire import cohere, jina, tei
+from ..wire import cohere, jina, sagemaker, tei
 from ..wire.fields import answer, load
 from ..wire.values import Answer, InvalidRequestError, RerankReply, RerankRequest, Result, text_of
 
 REQUEST_ID = "00000000000000000000000000000000"
+
+AWS_ID = {"x-amzn-requestid": REQUEST_ID}
+
+ENDPOINT = "/endpoints/my-endpoint/invocations"
+"""Where SageMaker answers for the one endpoint that it has here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,36 @@ def _openai_fails(status: int, message: str, _code: str | None) -> Answer:
     return answer({"error": error}, status)
 
 
+def _marketplace(service: Service, body: bytes) -> Answer:
+    try:
+        request = sagemaker.read_request(body)
+    except InvalidRequestError as error:
+        return jina.build_error(422, error.reason, request_id=REQUEST_ID, field=error.field)
+    return sagemaker.build_reply(service.rank(request))
+
+
+def _on_sagemaker(reply: Callable[[Service, bytes], Answer]) -> Callable[[Service, bytes], Answer]:
+    """Put a container behind SageMaker, which passes on no header and makes its errors its own."""
+
+    def hosted(service: Service, body: bytes) -> Answer:
+        said = reply(service, body)
+        if said.status == 200:  # noqa: PLR2004 - HTTP's own number
+            return Answer(200, said.body, {"content-type": "application/json", **AWS_ID})
+        failed = {
+            "Message": f"Received client error ({said.status}) from primary",
+            "OriginalStatusCode": said.status,
+            "OriginalMessage": said.body.decode(),
+        }
+        return answer(failed, 424, {"x-amzn-errortype": "ModelError", **AWS_ID})
+
+    return hosted
+
+
+def _sagemaker_fails(_status: int, _message: str, _code: str | None) -> Answer:
+    said = {"Message": "Endpoint of account 123456789012 not found."}
+    return answer(said, 400, {"x-amzn-errortype": "ValidationError", **AWS_ID})
+
+
 KINDS: dict[str, Kind] = {
     "jina": Kind(("/v1/rerank",), _jina, _jina_fails),
     "cohere": Kind(("/v2/rerank",), _cohere, _cohere_fails),
@@ -155,6 +190,8 @@ KINDS: dict[str, Kind] = {
         _openai_like({"object": "rerank", "id": "infinity-0", "created": 0}, wraps=False),
         _openai_fails,
     ),
+    "sagemaker": Kind((ENDPOINT,), _on_sagemaker(_marketplace), _sagemaker_fails),
+    "sagemaker-tei": Kind((ENDPOINT,), _on_sagemaker(_tei), _sagemaker_fails),
     "llama.cpp": Kind(
         ("/rerank", "/reranking", "/v1/rerank", "/v1/reranking"),
         _openai_like({}, wraps=False),
