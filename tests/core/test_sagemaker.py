@@ -184,7 +184,7 @@ def model_error(status: int, message: str = "", **more: Any) -> Answer:
 
 
 def make(waits: Waits | None = None, clock: Clock | None = None, **given: Any) -> SageMakerBackend:
-    chosen: dict[str, Any] = {"endpoint_name": "my-endpoint", "region": "us-east-1", **given}
+    chosen: dict[str, Any] = {"endpoint_name": "my-reranker", "region": "us-east-1", **given}
     calm = clock if clock is not None else Clock(random=lambda: 0.0)
     wait = waits if waits is not None else Waits()
     MADE.append(SageMakerBackend(Settings(**chosen), clock=calm, wait=wait))
@@ -192,7 +192,7 @@ def make(waits: Waits | None = None, clock: Clock | None = None, **given: Any) -
 
 
 def reranker(**given: Any) -> Reranker:
-    return Reranker(endpoint_name="my-endpoint", region="us-east-1", **given)
+    return Reranker(endpoint_name="my-reranker", region="us-east-1", **given)
 
 
 def caught(backend: Backend, *texts: str) -> Exception:
@@ -253,7 +253,7 @@ def test_ranking_through_moto_is_the_queued_one() -> None:
 def test_request_names_endpoint_component_and_variant(fake: Fake) -> None:
     make(inference_component="ranker", target_variant="blue").score(QUERY, TEXTS)
     (seen,) = fake.seen
-    assert seen.path == "/endpoints/my-endpoint/invocations"
+    assert seen.path == "/endpoints/my-reranker/invocations"
     assert seen.headers["x-amzn-sagemaker-inference-component"] == "ranker"
     assert seen.headers["x-amzn-sagemaker-target-variant"] == "blue"
     assert seen.headers["content-type"] == seen.headers["accept"] == "application/json"
@@ -413,7 +413,7 @@ def test_recorded_reply_gives_the_documented_order(case: dict[str, Any]) -> None
             model_error(422, '{"error": "batch size 33 > 32", "error_type": "Validation"}'),
             BadRequestError,
             422,
-            '"batch size 33 > 32"; its log is in CloudWatch at /aws/sagemaker/Endpoints/my-endpoint',
+            '"batch size 33 > 32"; its log is in CloudWatch at /aws/sagemaker/Endpoints/my-reranker',
             1,
         ),
         (
@@ -503,6 +503,24 @@ def test_any_answer_is_scores_or_a_typed_error(fake: Fake) -> None:
         assert len(scores.values) == 1
 
     check()
+
+
+def test_endpoint_that_does_not_exist_is_named(fake: Fake) -> None:
+    error = caught(make(endpoint_name="other"))
+    assert isinstance(error, BadRequestError)
+    assert "refuses the request to endpoint 'other' (ValidationError): check" in str(error)
+
+
+def test_tei_container_asked_in_another_dialect_says_to_check_it(fake_tei: Fake) -> None:
+    error = caught(make(dialect="jina"))
+    assert isinstance(error, BadRequestError)
+    assert "answered 422: check dialect" in str(error)
+
+
+def test_marketplace_container_asked_in_teis_dialect_says_to_check_it(fake: Fake) -> None:
+    error = caught(make(dialect="tei"))
+    assert isinstance(error, BadRequestError)
+    assert "answered 422: check dialect" in str(error)
 
 
 def test_answer_cut_off_in_its_body_is_asked_again(fake: Fake) -> None:
@@ -838,7 +856,7 @@ def test_wait_between_tries_ends_when_closed(fake: Fake) -> None:
         waiting.set()
         over.wait(60)
 
-    backend = SageMakerBackend(Settings(endpoint_name="my-endpoint", region="us-east-1"), wait=wait)
+    backend = SageMakerBackend(Settings(endpoint_name="my-reranker", region="us-east-1"), wait=wait)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(backend.score, QUERY, TEXTS)
         waiting.wait(60)

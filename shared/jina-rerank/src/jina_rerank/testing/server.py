@@ -62,7 +62,7 @@ class FakeServer:
 
     Args:
         kind: ``"jina"``, ``"cohere"``, ``"tei"``, ``"vllm"``, ``"infinity"`` or ``"llama.cpp"``;
-            ``"sagemaker"`` and ``"sagemaker-tei"`` are an endpoint named my-endpoint, which boto3
+            ``"sagemaker"`` and ``"sagemaker-tei"`` are an endpoint named my-reranker, which boto3
             asks if the variable AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME is the server's `url`.
         scorer: The score of a query and a text; the default is `word_overlap`.
         model: The model that it serves; None is any.

@@ -12,7 +12,7 @@ REQUEST_ID = "00000000000000000000000000000000"
 
 AWS_ID = {"x-amzn-requestid": REQUEST_ID}
 
-ENDPOINT = "/endpoints/my-endpoint/invocations"
+ENDPOINT = "/endpoints/my-reranker/invocations"
 """Where SageMaker answers for the one endpoint that it has here."""
 
 
