@@ -330,6 +330,12 @@ def test_split_and_merged_equals_whole(fake: Fake, most: int) -> None:
     check()
 
 
+def test_body_for_tei_stays_below_its_own_limit(fake_tei: Fake) -> None:
+    make(dialect="tei").score(QUERY, ["x" * 400_000] * 6 + ["x" * 3_000_000])
+    assert fake_tei.sizes == [4, 2, 1]
+    assert all(len(seen.body) <= 2_000_000 for seen in fake_tei.seen[:2])
+
+
 def test_tokens_of_parts_are_summed(fake: Fake) -> None:
     scores = make(max_documents_per_request=2).score(QUERY, TEXTS)
     assert scores.total_tokens == 2 * 4 + 6 + 3 + 2  # the query goes out twice

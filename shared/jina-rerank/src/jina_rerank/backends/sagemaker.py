@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 DIALECTS: dict[str, Dialect] = {"jina": sagemaker, "tei": tei}
 
+COMFORTABLE = {"jina": sagemaker.BYTES, "tei": 2_000_000}
+"""Bytes that a request should not exceed; the second is the default of TEI's `--payload-limit`."""
+
 MAX_CONCURRENCY = 2
 """Requests under way at once, unless the user says otherwise."""
 
@@ -86,7 +89,8 @@ class SageMakerBackend(Backend):
         self._settings = settings
         self._clock = clock if clock is not None else Clock()
         self._wait = wait
-        self._dialect = DIALECTS[settings.dialect if settings.dialect is not None else "jina"]
+        self._name = settings.dialect if settings.dialect is not None else "jina"
+        self._dialect = DIALECTS[self._name]
         info = find(settings.model)
         self._model = info.name if info is not None else settings.model
         self._whole = info is not None and info.listwise and settings.split is None
@@ -139,8 +143,7 @@ class SageMakerBackend(Backend):
         """
         chosen = self._settings
         where = (chosen.endpoint_name, chosen.inference_component, chosen.target_variant)
-        dialect = chosen.dialect if chosen.dialect is not None else "jina"
-        return f"{self._connected().meta.endpoint_url} {where} {dialect} {self._model}"
+        return f"{self._connected().meta.endpoint_url} {where} {self._name} {self._model}"
 
     def load(self) -> None:
         """Look for region and credentials; the endpoint is not asked."""
@@ -190,16 +193,18 @@ class SageMakerBackend(Backend):
     def _parts(self, query: str, documents: Sequence[str]) -> list[RerankRequest]:
         """Split a request into some that SageMaker takes."""
         sizes = [len(dump({"text": text})) + 1 for text in documents]
-        room = sagemaker.BYTES - OVERHEAD - len(dump(query))
-        if max(sizes) > room:
+        around = OVERHEAD + len(dump(query))
+        if around + max(sizes) > sagemaker.BYTES:
             msg = (
-                f"a query and a document are {sagemaker.BYTES - room + max(sizes):,} bytes together, "
-                f"more than the {sagemaker.BYTES:,} that SageMaker takes: shorten the document"
+                f"a query and a document are {around + max(sizes):,} bytes together, more than the "
+                f"{sagemaker.BYTES:,} that SageMaker takes: shorten the document"
             )
             raise BadRequestError(msg, status=413)
         most = self._settings.max_documents_per_request
         indices = split(
-            sizes, count=most if most is not None else self._dialect.DOCUMENTS, size=room
+            sizes,
+            count=most if most is not None else self._dialect.DOCUMENTS,
+            size=COMFORTABLE[self._name] - around,
         )
         if len(indices) > 1 and self._whole:
             msg = (
