@@ -1,7 +1,6 @@
 """`Reranker`: check the arguments, ask the backend, sort, cut."""
 
 import importlib
-import importlib.util
 import logging
 import operator
 import os
@@ -17,7 +16,7 @@ from .backends.base import Backend
 from .cache import LeastRecentlyUsed, ScoreCache, complete, recall
 from .errors import JinaRerankError, MissingDependencyError
 from .jobs import Cut, Job
-from .models import MODELS, find
+from .models import find
 from .settings import Settings
 from .types import D, Ranking, Request, Scores
 
@@ -490,18 +489,14 @@ def _create(settings: Settings) -> Backend:
         return settings.backend
     name = settings.backend_name
     info = find(settings.model)
-    module = f"{__package__}.backends.{name}"
-    if importlib.util.find_spec(module) is None:
-        here = ", ".join(row.alias for row in MODELS if row.alias and "local" in row.backends)
-        runs = info is None or "local" in info.backends
-        use = "use backend='local'" if runs else f"use a model that runs here: {here}"
-        msg = f"backend={name!r} is not part of this version of jina-rerank; {use}"
-        raise JinaRerankError(msg)
     try:
-        backend: Backend = importlib.import_module(module).create(settings)
+        module = importlib.import_module(f"{__package__}.backends.{name}")
+        backend: Backend = module.create(settings)
     except ModuleNotFoundError as error:
         extra = info.name if info is not None and info.package is not None else name
-        msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{extra}]'"
+        # The API needs no extra: its library comes with jina-rerank itself.
+        package = f"'jina-rerank[{extra}]'" if name != "api" else "jina-rerank"
+        msg = f"backend={name!r} needs {error.name}: pip install {package}"
         raise MissingDependencyError(msg, name=error.name) from error
     return backend
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -77,7 +78,7 @@ def _open(secret: Any) -> str:
 
 
 def _clean(key: str, name: str) -> str:
-    key = key.strip().removeprefix("Bearer ").strip()
+    key = re.sub(r"^Bearer(\s+|$)", "", key.strip(), count=1).strip()
     if not key:
         msg = f"{name} holds no key; keys are at {KEYS}"
         raise ValueError(msg)

@@ -95,6 +95,7 @@ class FakeServer:
         self._service = Service(scorer=scorer, model=model, key=key)
         self._faults = iter(faults)
         self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
         self._under_way = 0
         self._open: set[socket.socket] = set()
         self._stopping = threading.Event()
@@ -126,7 +127,13 @@ class FakeServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop, and reset every connection."""
+        """Stop."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop, and reset every connection; twice is fine."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._http.shutdown()
         self._http.server_close()
@@ -136,11 +143,18 @@ class FakeServer:
         for connection in connections:
             _reset(connection)
 
+    def wait_for(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        with self._arrived:
+            come = self._arrived.wait_for(lambda: len(self.requests) >= count, PATIENCE)
+        assert come, f"{count} requests were expected, {len(self.requests)} came"
+
     def handle(self, received: Received) -> tuple[Answer, Fault | None]:
         """Return the answer to a request, and how to misbehave instead, if at all."""
-        with self._lock:
+        with self._arrived:
             self.requests.append(received)
             fault = next(self._faults, None)
+            self._arrived.notify_all()
         return self._answer(received), fault
 
     def _answer(self, received: Received) -> Answer:

@@ -120,7 +120,7 @@ def _openai_like(extra: Mapping[str, Any], *, wraps: bool) -> Callable[[Service,
     """Make a server with Jina's results and OpenAI's errors.
 
     Args:
-        extra: Fields that it adds to a reply.
+        extra: Fields that it adds to a reply, or, with None, leaves out.
         wraps: It returns each document, as an object, whether that was asked for or not.
     """
 
@@ -136,7 +136,8 @@ def _openai_like(extra: Mapping[str, Any], *, wraps: bool) -> Callable[[Service,
             request = replace(request, documents=documents, return_documents=True)
         said = load(jina.build_reply(service.rank(request)).body)
         said["usage"]["prompt_tokens"] = said["usage"]["total_tokens"]
-        return answer(said | extra)
+        said |= extra
+        return answer({field: value for field, value in said.items() if value is not None})
 
     return reply
 
@@ -182,7 +183,7 @@ KINDS: dict[str, Kind] = {
     "tei": Kind(("/rerank", "/", "/invocations"), _tei, _tei_fails),
     "vllm": Kind(
         ("/rerank", "/v1/rerank", "/v2/rerank"),
-        _openai_like({"id": "rerank-0"}, wraps=True),
+        _openai_like({"object": None, "id": "rerank-0"}, wraps=True),
         _openai_fails,
     ),
     "infinity": Kind(
