@@ -20,6 +20,7 @@ TESTS = [
     "hypothesis",
     "httpx>=0.28",
     "ir-measures",
+    "moto>=5.2",
     "psutil",
     "PyStemmer",
     "pytest>=9.2",
