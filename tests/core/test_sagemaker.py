@@ -1,6 +1,7 @@
 """The SageMaker backend: moto for success, a fake on loopback for everything that goes wrong."""
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -130,11 +131,15 @@ class Fake:
         self.faults.extend(faults)
 
     def is_left_alone(self) -> bool:
-        """Wait until no connection is open; False if one stays."""
+        """Wait until no connection is open, without a garbage collector; False if one stays."""
         deadline = time.monotonic() + PATIENCE
-        while self.server.connections and time.monotonic() < deadline:
-            time.sleep(0.001)  # the server notices in a thread of its own
-        return self.server.connections == 0
+        gc.disable()
+        try:
+            while self.server.connections and time.monotonic() < deadline:
+                time.sleep(0.001)  # the server notices in a thread of its own
+            return self.server.connections == 0
+        finally:
+            gc.enable()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
 from ..errors import APIError, BadRequestError
-from ..http.aws import connect, invoke
+from ..http.aws import connect, disconnect, invoke
 from ..http.clock import Clock
 from ..http.retry import RetryPolicy
 from ..http.tries import Tries
@@ -159,7 +159,7 @@ class SageMakerBackend(Backend):
         self._workers.shutdown(wait=False)
         self._callers.shutdown(wait=False)
         if self._client is not None:
-            self._client.close()
+            disconnect(self._client)
 
     def after_fork(self) -> None:
         """Start threads and connections of the child's own."""
@@ -243,7 +243,7 @@ class SageMakerBackend(Backend):
             answer = invoke(client, self._settings, body, texts)
         finally:
             if self._closed:  # a connection that came after `close`
-                client.close()
+                disconnect(client)
         return self._dialect.read_reply(answer).scores(len(part.documents))
 
     def _connected(self) -> Any:

@@ -1,5 +1,6 @@
 """SageMaker through boto3: a client made of the settings, and one request."""
 
+import gc
 import os
 from collections.abc import Sequence
 from contextlib import closing
@@ -54,6 +55,16 @@ def connect(settings: Settings, connections: int) -> Any:
         if session.get_credentials() is None:
             raise NoCredentialsError
     return client
+
+
+def disconnect(client: Any) -> None:
+    """Close a client's connections.
+
+    boto3 only forgets its pools, and their sockets close when nothing refers to them any more. An
+    error that it met refers to itself, which takes the garbage collector.
+    """
+    client.close()
+    gc.collect()
 
 
 def invoke(client: Any, settings: Settings, body: bytes, texts: Sequence[str]) -> Answer:

@@ -46,7 +46,7 @@ def load_reply(answer: Answer) -> Any:
     except ValueError:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         said = f"{len(answer.body)} bytes of {kind or 'no content type'}"
-        msg = f"the reply is not JSON but {said}: check base_url, or what stands in between"
+        msg = f"the reply is not JSON but {said}: check the address, or what stands in between"
         raise APIResponseError(msg) from None  # a JSONDecodeError holds the body
 
 
@@ -79,7 +79,7 @@ def results(value: object, score: str, *, under: str = "results") -> tuple[Resul
         APIResponseError: It is not a list of objects with an index and a finite score.
     """
     if not isinstance(value, list):
-        msg = f"the reply has no list of {under}: check base_url and dialect"
+        msg = f"the reply has no list of {under}: check the address and dialect"
         raise APIResponseError(msg)
     return tuple(_result(item, score, f"{under}[{i}]") for i, item in enumerate(value))
 
