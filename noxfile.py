@@ -26,6 +26,7 @@ TESTS = [
     "pytest>=9.2",
     "pytest-asyncio>=1.5",
     "sybil>=10",
+    "trustme",
 ]
 
 

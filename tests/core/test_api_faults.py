@@ -5,15 +5,21 @@ import gc
 import logging
 import os
 import random
+import ssl
 import threading
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from itertools import repeat
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import psutil
 import pytest
+import trustme
 
 from jina_rerank import (
     APIConnectionError,
@@ -24,6 +30,7 @@ from jina_rerank import (
     ServerError,
 )
 from jina_rerank.http import client
+from jina_rerank.http.connections import OwnConnections
 from jina_rerank.testing import Drop, FakeServer, Stall
 from jina_rerank.testing.server import Fault
 from jina_rerank.wire import jina
@@ -255,6 +262,103 @@ def test_reply_without_end_is_none(ask: Ask, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @both
+def test_client_that_its_owner_closed_is_said_to_be(ask: Ask) -> None:
+    client = httpx2.Client()
+    client.close()
+    with (
+        FakeServer() as server,
+        make(server.url, http_client=client) as reranker,
+        pytest.raises(RuntimeError, match="the client has been closed"),
+    ):
+        ask(reranker, QUERY, DOCUMENTS)
+
+
+@both
+def test_proxy_of_the_environment_is_used_and_gets_no_key(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    with FakeServer() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setattr(BaseHTTPRequestHandler, "send_error", refuse_and_note(seen))
+        with (
+            make("https://api.jina.ai", api_key=KEY) as reranker,
+            pytest.raises(APIConnectionError, match="the proxy refused the connection: 407"),
+        ):
+            ask(reranker, QUERY, DOCUMENTS)
+    assert len(seen) == 3
+    assert all(text.startswith("CONNECT api.jina.ai:443") for text in seen)
+    assert KEY not in "".join(seen)
+
+
+def refuse_and_note(seen: list[str]) -> Any:
+    def send_error(self: BaseHTTPRequestHandler, *_: object) -> None:
+        seen.append(f"{self.requestline}\n{self.headers}")
+        self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+        self.close_connection = True
+
+    return send_error
+
+
+@both
+def test_proxy_is_passed_by_on_this_machine(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with FakeServer() as server, make(server.url) as reranker:
+        assert len(ask(reranker, QUERY, DOCUMENTS)) == 3
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@both
+def test_certificate_of_an_unknown_authority_is_refused_with_the_keyword(
+    ask: Ask, tls: ssl.SSLContext
+) -> None:
+    with (
+        FakeServer(tls=tls) as server,
+        make(server.url) as reranker,
+        pytest.raises(
+            APIConnectionError, match=r"CERTIFICATE_VERIFY_FAILED.* give its file as verify"
+        ),
+    ):
+        ask(reranker, QUERY, DOCUMENTS)
+
+
+@both
+@pytest.mark.parametrize("how", ["file", "context", "environment", "off"])
+def test_certificate_of_ones_own_authority_is_accepted(  # noqa: PLR0913, PLR0917 - fixtures
+    ask: Ask,
+    how: str,
+    tls: ssl.SSLContext,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = ssl.create_default_context(cafile=str(file))
+    verify: dict[str, Any] = {
+        "file": file,
+        "context": context,
+        "off": False,
+    }
+    if how == "environment":
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with FakeServer(tls=tls) as server, make(server.url, verify=verify.get(how, True)) as reranker:
+        assert len(ask(reranker, QUERY, DOCUMENTS)) == 3
+
+
+@both
 def test_traceback_and_log_hold_no_secret(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     faults: list[Fault] = [Drop(), Drop(10), BUSY, Answer(401, KEY.encode())]
@@ -335,6 +439,21 @@ def test_connections_are_kept_between_calls() -> None:
         for _ in range(3):
             reranker.rank(QUERY, DOCUMENTS)
         assert sockets(server) == 1
+
+
+async def test_aclose_closes_what_threads_used() -> None:
+    with FakeServer() as server:
+        async with Reranker(base_url=server.url) as reranker:
+            await asyncio.to_thread(reranker.rank, QUERY, DOCUMENTS)
+            assert sockets(server) == 1
+        assert sockets(server) == 0
+
+
+def test_connections_that_were_closed_make_no_more() -> None:
+    connections = OwnConnections()
+    connections.close()
+    with pytest.raises(RuntimeError, match="closed while it was in use"):
+        connections.client()
 
 
 async def test_connections_of_a_loop_are_kept_and_closed_by_aclose() -> None:

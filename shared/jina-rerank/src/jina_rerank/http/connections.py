@@ -44,7 +44,7 @@ class Options:
     """How connections are made.
 
     Attributes:
-        verify: A bool, the path of a CA file or folder, or an `ssl.SSLContext`.
+        verify: A bool, the path of a CA file, or an `ssl.SSLContext`.
         trust_env: Use the proxies of the environment.
         keep: Idle connections to keep.
     """
@@ -209,10 +209,9 @@ def _context(options: Options) -> ssl.SSLContext:
     """
     verify = options.verify
     if isinstance(verify, str | os.PathLike):
-        where = {"capath" if os.path.isdir(verify) else "cafile": os.fspath(verify)}  # noqa: PTH112 - a path of any kind
         try:
-            return ssl.create_default_context(**where)  # type: ignore[arg-type] # one of the two
+            return ssl.create_default_context(cafile=os.fspath(verify))
         except OSError as error:
             msg = f"verify={os.fspath(verify)!r} is no file of CA certificates in PEM: {error}"
             raise ValueError(msg) from error
-    return httpx2.create_ssl_context(verify, trust_env=options.trust_env)
+    return httpx2.create_ssl_context(verify)

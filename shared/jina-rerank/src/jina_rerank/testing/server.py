@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -69,6 +70,7 @@ class FakeServer:
         key: The key that it wants; None is none.
         faults: What the next requests get instead of an answer, one each, None being their own
             answer; when there are no more, all get their own.
+        tls: A context with a certificate, to answer over TLS.
 
     Attributes:
         requests: Every request so far, in order.
@@ -82,7 +84,7 @@ class FakeServer:
     1
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may want, each by its name
         self,
         kind: str = "jina",
         *,
@@ -90,6 +92,7 @@ class FakeServer:
         model: str | None = None,
         key: str | None = None,
         faults: Iterable[Fault | None] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._kind = KINDS[kind]
         self._service = Service(scorer=scorer, model=model, key=key)
@@ -100,6 +103,10 @@ class FakeServer:
         self._open: set[socket.socket] = set()
         self._stopping = threading.Event()
         self._http = _Http(self)
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -109,7 +116,7 @@ class FakeServer:
     @property
     def url(self) -> str:
         """The root, as `base_url` takes it."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_port}"
 
     @property
     def connections(self) -> int:
