@@ -134,7 +134,7 @@ CLASSES: dict[type[APIStatusError], str] = {
 OTHERWISE = "SageMaker failed ({code}): try again later"
 
 NOT_AWS = (
-    "{status} without a code of AWS: try again later, and check HTTPS_PROXY and "
+    "HTTP {status} without a code of AWS: try again later, and check HTTPS_PROXY and "
     "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
 )
 
