@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from .address import SECRET_NAME, Address
+from .address import HOSTED, SECRET_NAME, Address
 from .backends.base import Backend
 from .models import find
 
@@ -199,6 +199,8 @@ class Settings:
             raise ValueError(msg)
         if chosen == "local":
             self._check_local()
+        if chosen == "api":
+            self._check_api()
 
     def _check_local(self) -> None:
         info = find(self.model)
@@ -208,6 +210,25 @@ class Settings:
             msg = f"{info.name} does not run locally: use backend='api' or backend='sagemaker'"
             raise ValueError(msg)
         check_context(self.max_length, info.context, info.name)
+
+    def _check_api(self) -> None:
+        """Refuse what a service cannot do and would have to ignore, with other scores."""
+        given = {
+            "overlength='window'": self.overlength == "window",
+            "max_length": self.max_length is not None,
+            "max_query_length": self.max_query_length is not None,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                msg = (
+                    f"{name} is for backend='local': a service cuts at its own limit; leave it out"
+                )
+                raise ValueError(msg)
+        info = find(self.model)
+        hosted = Address.of(self.base_url if self.base_url is not None else HOSTED).is_jina
+        if hosted and info is not None and "api" not in info.backends:
+            msg = f"{info.name} is not among Jina's models: use backend='local', or one of theirs"
+            raise ValueError(msg)
 
     @property
     def backend_name(self) -> str:
