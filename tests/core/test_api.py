@@ -262,6 +262,7 @@ def test_cache_asks_once(server: FakeServer) -> None:
 def test_progress_is_shown_on_request(
     ask: Ask, server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("tqdm")
     with make(server.url, show_progress=True, max_documents_per_request=1) as reranker:
         ask(reranker, QUERY, DOCUMENTS)
     assert "3/3" in capsys.readouterr().err
