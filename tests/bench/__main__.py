@@ -7,35 +7,55 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from tokenizers import Tokenizer
 
-from . import checkpoints, machine, measure, workloads
-from .report import Report
+from . import checkpoints, machine
+from .parts import PARTS
+from .report import Section
+from .run import Run
 
 TOKENIZER = Path("tests/fixtures/tokenizer-v1-en/tokenizer.json")
 JSON = Path("bench.json")
-IMPORTS = 10  # fresh interpreters with the import, and as many without
+ROUNDS, QUICK_ROUNDS = 5, 2
+WIDTH = 100  # of what is not printed on a terminal
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="timed rounds, at least 1 (5)")
+    parser.add_argument(
+        "--only", metavar="PART,...", default=",".join(PARTS), help=f"of {', '.join(PARTS)} (all)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, help=f"timed rounds, at least 1 ({ROUNDS}; quick: {QUICK_ROUNDS})"
+    )
     parser.add_argument("--quick", action="store_true", help="small workloads, to try it out")
     parser.add_argument(
         "--json", type=Path, default=JSON, metavar="PATH", help=f"every round goes there ({JSON})"
     )
     parser.add_argument(
-        "--model", choices=checkpoints.CONFIGS, default="turbo", help="the shape (turbo)"
+        "--model",
+        choices=checkpoints.CONFIGS,
+        default="turbo",
+        help="the shape for engine, cache and first-answer (turbo)",
     )
     parser.add_argument(
         "--tokenizer", type=Path, default=TOKENIZER, metavar="PATH", help=f"({TOKENIZER})"
     )
     chosen = parser.parse_args()
+    chosen.parts = [name for name in PARTS if name in chosen.only.split(",")]
+    if unknown := set(chosen.only.split(",")) - set(PARTS):
+        parser.error(f"--only knows {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    if chosen.rounds is None:
+        chosen.rounds = QUICK_ROUNDS if chosen.quick else ROUNDS
     if chosen.rounds < 1:
         parser.error(f"--rounds must be at least 1, got {chosen.rounds}")
     if not chosen.tokenizer.is_file():
@@ -43,39 +63,48 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def run(chosen: argparse.Namespace, progress: Console) -> Report:
-    """Measure what the command line asks for."""
-    tokenizer = Tokenizer.from_file(str(chosen.tokenizer))
-    described = machine.describe()
-    comparisons = []
-    with tempfile.TemporaryDirectory() as directory:
-        checkpoint = checkpoints.write(
-            Path(directory), model=chosen.model, tokenizer=chosen.tokenizer
-        )
-        for shape in workloads.QUICK if chosen.quick else workloads.FULL:
-            workload = workloads.build(shape, tokenizer)
-            results = measure.compare(
-                workload, checkpoint, rounds=chosen.rounds, say=progress.print
-            )
-            comparisons.append((workload, results))
-    return Report(
-        model=chosen.model,
-        machine=described,
-        comparisons=comparisons,
-        import_time=measure.import_time("jina_rerank", rounds=IMPORTS),
-    )
+def show(section: Section, output: Console) -> None:
+    """Print a part's tables and notes."""
+    for title, lines in section.tables.items():
+        output.print(title, style="bold", highlight=False)
+        output.print(lines)
+    notes = Table.grid(padding=(0, 1))
+    for note in section.notes:
+        notes.add_row("-", note)
+    output.print(notes)
+    output.print()
 
 
 def main() -> None:
-    """Measure, print, and write the file."""
+    """Measure part by part; print each and write the file when it is done, so that none is lost."""
     chosen = arguments()
-    report = run(chosen, Console(stderr=True))
-    output = Console()
-    output.print(report.table())
-    for note in report.notes():
-        output.print(note, highlight=False, soft_wrap=True)
-    chosen.json.write_text(json.dumps(report.values(), indent=1), encoding="utf-8")
-    output.print(f"every round: {chosen.json}", highlight=False, soft_wrap=True)
+    progress = Console(stderr=True)
+    output = Console(width=None if sys.stdout.isatty() else WIDTH)
+    described = machine.describe()
+    report: dict[str, Any] = {
+        "machine": asdict(described),
+        "rounds": chosen.rounds,
+        "quick": chosen.quick,
+        "model": chosen.model,
+        "parts": {},
+    }
+    output.print(str(described), highlight=False)
+    output.print()
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run(
+            rounds=chosen.rounds,
+            quick=chosen.quick,
+            model=chosen.model,
+            v1_tokenizer=Tokenizer.from_file(str(chosen.tokenizer)),
+            directory=Path(directory),
+            say=progress.print,
+        )
+        for name in chosen.parts:
+            section = PARTS[name](run)
+            show(section, output)
+            report["parts"][name] = section.values
+            chosen.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    output.print(f"every round: {chosen.json}", highlight=False)
 
 
 if __name__ == "__main__":

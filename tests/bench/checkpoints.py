@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 
 Shape = tuple[int, ...]
+
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 
 TURBO: dict[str, Any] = {
     "_name_or_path": "jinaai/jina-bert-implementation",
@@ -49,7 +51,15 @@ TURBO: dict[str, Any] = {
     "use_cache": True,
     "vocab_size": 61056,
 }
-CONFIGS = {"turbo": TURBO, "tiny": {**TURBO, "num_hidden_layers": 4}}
+TINY = {**TURBO, "num_hidden_layers": 4}
+BASE = {  # the vocabulary is BERT's 30,522 pieces and 6 unused rows
+    **TURBO,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "vocab_size": 30528,
+}
+CONFIGS = {"tiny": TINY, "turbo": TURBO, "base": BASE}
 
 # How far a matrix stretches what it multiplies, by the end of its name; 1 for the others.
 GAINS = {
@@ -95,18 +105,20 @@ def layer_norm(name: str, width: int) -> dict[str, Shape]:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
-def parameters(config: Mapping[str, Any]) -> int:
-    """Count the parameters: 37,771,777 for turbo, 33,046,273 for tiny."""
-    return sum(math.prod(shape) for shape in shapes(config).values())
+def parameters(table: Mapping[str, Shape]) -> int:
+    """Count the parameters of `shapes`: 33,046,273 for tiny, 37,771,777 for turbo."""
+    return sum(math.prod(shape) for shape in table.values())
 
 
-def weights(config: Mapping[str, Any], *, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Draw every tensor in bfloat16; the same seed gives the same weights."""
+def draw(
+    table: Mapping[str, Shape], *, dtype: torch.dtype = torch.bfloat16, seed: int = 0
+) -> dict[str, torch.Tensor]:
+    """Draw every tensor; the same seed gives the same weights."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
-    for name, shape in shapes(config).items():
+    for name, shape in table.items():
         noise = torch.randn(shape, generator=generator)
-        state[name] = (mean(name) + deviation(name, shape) * noise).to(torch.bfloat16)
+        state[name] = (mean(name) + deviation(name, shape) * noise).to(dtype)
     return state
 
 
@@ -125,21 +137,20 @@ def deviation(name: str, shape: Shape) -> float:
     return gain / math.sqrt(shape[1])
 
 
-def write(directory: Path, *, model: str, tokenizer: Path, seed: int = 0) -> Path:
-    """Write ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
-
-    Args:
-        directory: Created if it does not exist.
-        model: A key of `CONFIGS`.
-        tokenizer: The ``tokenizer.json`` to copy.
-        seed: Of the weights.
-
-    Returns:
-        The directory.
-    """
+def write(directory: Path, *, model: str, tokenizer: Tokenizer, seed: int = 0) -> None:
+    """Write a checkpoint of a model of `CONFIGS`, stored in bfloat16 as the published ones are."""
     config = CONFIGS[model]
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    save_file(weights(config, seed=seed), directory / "model.safetensors", {"format": "pt"})
-    shutil.copyfile(tokenizer, directory / "tokenizer.json")
-    return directory
+    save(directory, config, draw(shapes(config), seed=seed), tokenizer)
+
+
+def save(
+    directory: Path,
+    config: Mapping[str, Any],
+    state: Mapping[str, torch.Tensor],
+    tokenizer: Tokenizer,
+) -> None:
+    """Write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` into a new directory."""
+    directory.mkdir(parents=True)
+    (directory / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    save_file(dict(state), directory / WEIGHTS, {"format": "pt"})
+    tokenizer.save(str(directory / TOKENIZER))

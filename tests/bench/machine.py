@@ -33,7 +33,7 @@ class Machine:
     def __str__(self) -> str:
         return (
             f"{self.cpu}, {self.cores} cores, {self.threads} threads, "
-            f"load {self.load:.1f} at the start, "
+            f"load {self.load:.1f} before, "
             f"Python {self.python}, torch {self.torch}, tokenizers {self.tokenizers}"
         )
 

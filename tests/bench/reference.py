@@ -21,7 +21,7 @@ State = Mapping[str, Tensor]
 Config = Mapping[str, Any]
 
 BATCH_SIZE = 32
-PAD_ID = 1  # masked, so that any id gives the same logits
+PAD_ID = 1  # masked, so that any id, and any type, gives the same logits
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "geglu": F.gelu,  # the exact (erf) one
     "reglu": F.relu,
@@ -32,6 +32,7 @@ def logits(
     state: State,
     config: Config,
     sequences: Sequence[Sequence[int]],
+    types: Sequence[Sequence[int]] | None = None,
     *,
     batch_size: int = BATCH_SIZE,
 ) -> Tensor:
@@ -41,14 +42,21 @@ def logits(
         state: The published tensor names, ``bert.`` included, all in one floating-point type.
         config: The published ``config.json``.
         sequences: At least one sequence of token ids, special tokens included.
+        types: The token types of each; the default is type 0 everywhere.
         batch_size: Sequences that are padded together.
 
     Returns:
         One logit per sequence, (N,).
     """
-    batches = (sequences[at : at + batch_size] for at in range(0, len(sequences), batch_size))
+    types = [[0] * len(sequence) for sequence in sequences] if types is None else types
+    batches = [slice(at, at + batch_size) for at in range(0, len(sequences), batch_size)]
     with torch.inference_mode():
-        return torch.cat([padded_logits(state, config, *pad(batch)) for batch in batches])
+        return torch.cat(
+            [
+                padded_logits(state, config, *pad(sequences[batch]), pad(types[batch])[0])
+                for batch in batches
+            ]
+        )
 
 
 def padded_logits(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from torch.nn import functional
 
 from . import machine
 from .contenders import CONTENDERS, Contender, Scorer
@@ -35,6 +36,20 @@ class Sample:
     scores: list[float]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """What loading took.
+
+    `seconds` are those of loading, `first_call` those of a short call after it; `resident` are the
+    bytes that model and tokenizer then hold, with what loading did not give back.
+    """
+
+    dtype: str
+    seconds: float
+    first_call: float
+    resident: int
+
+
 class Worker:
     """A contender in a fresh process, driven over a pipe; a context manager that ends it.
 
@@ -49,13 +64,12 @@ class Worker:
     def __init__(self, contender: Contender, directory: Path) -> None:
         context = get_context("spawn")
         self.contender = contender
-        self.samples: list[Sample] = []
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, contender.name, directory)
         self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
-        self.dtype, self.load_seconds = self._pipe.recv()
+        self.loaded: Loaded = self._pipe.recv()
 
     def __enter__(self) -> Self:
         return self
@@ -64,19 +78,34 @@ class Worker:
         self._pipe.close()  # the process ends when it reads the end of the pipe
         self._process.join()
 
-    def score(self, workload: Workload) -> None:
-        """Run one call and keep its sample."""
+    def score(self, workload: Workload) -> Sample:
+        """Run one call."""
         self._pipe.send((workload.query, list(workload.documents)))
-        self.samples.append(self._pipe.recv())
+        measured: Sample = self._pipe.recv()
+        return measured
 
 
 def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
     """Load the named contender, then score what comes through the pipe until it closes."""
     contender = next(contender for contender in CONTENDERS if contender.name == name)
+    touch_torch()
+    gc.collect()
+    before = machine.resident_memory()
     began = time.perf_counter()
     scorer = contender.start(directory)
-    pipe.send((dominant_dtype(), time.perf_counter() - began))
+    seconds = time.perf_counter() - began
+    began = time.perf_counter()
     scorer.score(*WARM_UP)
+    first_call = time.perf_counter() - began
+    gc.collect()
+    pipe.send(
+        Loaded(
+            dtype=dominant_dtype(),
+            seconds=seconds,
+            first_call=first_call,
+            resident=machine.resident_memory() - before,
+        )
+    )
     while True:
         try:
             query, documents = pipe.recv()
@@ -84,6 +113,14 @@ def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
             break
         pipe.send(sample(scorer, query, documents))
     scorer.close()
+
+
+def touch_torch() -> None:
+    """Compute a little of what models do: torch's own code and threads are no model's memory."""
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(1, 1, 64, 64, dtype=dtype)
+        x = functional.scaled_dot_product_attention(x, x, x, attn_mask=x)
+        functional.layer_norm(functional.gelu(functional.linear(x, x[0, 0])), (64,))
 
 
 def sample(scorer: Scorer, query: str, documents: Sequence[str]) -> Sample:

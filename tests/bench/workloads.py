@@ -13,7 +13,6 @@ from random import Random
 from tokenizers import Tokenizer
 
 QUERY_TOKENS = 10
-SPECIAL_TOKENS = 4  # <s> query </s></s> document </s>
 MEDIAN, SIGMA = 148, 0.5  # of the log-normal lengths: their mean is then near 167
 SHORTEST, LONGEST = 40, 400
 
@@ -43,27 +42,35 @@ def log_normal(count: int, *, seed: int = 0) -> tuple[int, ...]:
     return tuple(min(max(length, SHORTEST), LONGEST) for length in drawn)
 
 
-FULL = (
-    Shape(name="100 documents", lengths=log_normal(100)),
-    Shape(name="8,192 tokens", lengths=(8192,)),
-)
-QUICK = (
-    Shape(name="10 documents", lengths=log_normal(10)),
-    Shape(name="1,024 tokens", lengths=(1024,)),
-)
+PASSAGES = Shape(name="100 documents", lengths=log_normal(100))
+FEW_PASSAGES = Shape(name="10 documents", lengths=log_normal(10))
+LONG = Shape(name="8,192 tokens", lengths=(8192,))
+LESS_LONG = Shape(name="1,024 tokens", lengths=(1024,))
 
 
-def build(shape: Shape, tokenizer: Tokenizer, *, seed: int = 0) -> Workload:
-    """Sample whole vocabulary words until each pair has its length.
+def build(
+    shape: Shape, tokenizer: Tokenizer, *, words: Sequence[str] | None = None, seed: int = 0
+) -> Workload:
+    """Sample words that are one token each until each pair has its length.
+
+    Two tokenizers get the same texts from the same words, except that a document is longer by as
+    many words as a pair has fewer special tokens.
+
+    Args:
+        shape: The lengths.
+        tokenizer: Counts the tokens.
+        words: What to sample from; the default is the tokenizer's `vocabulary_words`.
+        seed: Of the texts.
 
     Raises:
         ValueError: The tokenizer counts otherwise, so the lengths would be wrong.
     """
-    words = vocabulary_words(tokenizer)
+    words = vocabulary_words(tokenizer) if words is None else words
     random = Random(seed)  # noqa: S311 - texts are no secret
     query = " ".join(random.choices(words, k=QUERY_TOKENS))
-    overhead = QUERY_TOKENS + SPECIAL_TOKENS
-    documents = tuple(" ".join(random.choices(words, k=n - overhead)) for n in shape.lengths)
+    overhead = QUERY_TOKENS + tokenizer.num_special_tokens_to_add(is_pair=True)
+    drawn = [random.choices(words, k=length) for length in shape.lengths]
+    documents = tuple(" ".join(some[: len(some) - overhead]) for some in drawn)
     check(tokenizer, query, documents, shape.lengths)
     return Workload(name=shape.name, query=query, documents=documents, lengths=shape.lengths)
 

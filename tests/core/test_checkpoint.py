@@ -86,11 +86,14 @@ def test_stored_dtype_loads_as_its_values(
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, torch.float64], ids=str)
-def test_dtype_asked_for_is_that_of_every_parameter(dtype: torch.dtype) -> None:
+def test_dtype_asked_for_is_that_of_every_parameter_but_the_heads(dtype: torch.dtype) -> None:
     path = FIXTURES / "bf16_weights_h12"
     config = JinaBertConfig.of(read_config(path / "config.json"), "bf16")
     model = checkpoint.load(path / "model.safetensors", config, dtype=dtype, device=CPU)
-    assert {parameter.dtype for parameter in model.parameters()} == {dtype}
+    head = [*model.pooler.parameters(), *model.classifier.parameters()]
+    assert {parameter.dtype for parameter in head} == {torch.promote_types(dtype, torch.float32)}
+    kept = {id(parameter) for parameter in head}
+    assert {p.dtype for p in model.parameters() if id(p) not in kept} == {dtype}
     assert not any(parameter.requires_grad for parameter in model.parameters())
     assert not model.training
 
@@ -157,7 +160,9 @@ def test_saved_and_loaded_model_is_exactly_the_same(dtype: torch.dtype, tmp_path
     original = load_file(path)
     assert stored.keys() == original.keys()
     for name, tensor in stored.items():
-        assert torch.equal(tensor, original[name].to(dtype)), name
+        head = name.startswith(("bert.pooler", "classifier"))
+        kept = torch.promote_types(dtype, torch.float32) if head else dtype
+        assert torch.equal(tensor, original[name].to(kept)), name
     values = read_config(tmp_path / "new" / "folder" / "config.json")
     assert JinaBertConfig.of(values, "saved") == CONFIG
     assert values["num_labels"] == 1

@@ -1,21 +1,14 @@
 """The program `jina-rerank`: what it prints where, and how it ends."""
 
 import errno
-import fcntl
 import io
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
 
 import pytest
 
@@ -23,40 +16,10 @@ from jina_rerank import MODELS, __version__
 from jina_rerank.cli import main
 from jina_rerank.terminal import clean
 
-PROGRAM = [sys.executable, "-c", "import sys, jina_rerank.cli as cli; sys.exit(cli.main())"]
+from .program import Outcome, Run, Screen, seen, spawn, terminal
+
 DOCUMENTS = ["Bread rises because yeast makes gas.", "Mars is red because of rust.", "The sea."]
 QUERY = "Which planet is red?"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-class Screen(io.StringIO):
-    """A standard stream that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run the program in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, stdin: bytes = b"") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = main(arguments)
-        out, err = capsys.readouterr()
-        return Outcome(code=code, out=out, err=err)
-
-    return run
 
 
 @pytest.fixture
@@ -65,31 +28,6 @@ def documents(tmp_path: Path) -> str:
     path = tmp_path / "documents.txt"
     path.write_text("\n".join(DOCUMENTS))
     return path.name
-
-
-@contextmanager
-def terminal(columns: int) -> Iterator[tuple[int, TextIO]]:
-    """Open a terminal: what it shows is read from the first, what is written to the second."""
-    screen, keyboard = pty.openpty()
-    fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    try:
-        with os.fdopen(keyboard, "w") as stream:
-            yield screen, stream
-    finally:
-        os.close(screen)
-
-
-def seen(screen: int) -> Iterator[str]:
-    """Read what a terminal shows until its last writer is gone."""
-    with suppress(OSError):
-        while some := os.read(screen, 65_536):
-            yield some.decode(errors="replace")
-
-
-def spawn(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
-    """Start the program as a process of its own."""
-    process: subprocess.Popen[bytes] = subprocess.Popen([*PROGRAM, *arguments], **options)
-    return process
 
 
 def test_piped_ranking_is_tab_separated_best_first(run: Run, documents: str) -> None:
@@ -175,6 +113,55 @@ def test_bad_lines_are_named_and_the_others_ranked(run: Run, tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "bad", [b'{"text": "a', b'{"text": "\xff"}', b'{"text": "\\ud800"}', b"{}"]
+)
+def test_line_517_of_1000_is_named_and_the_others_ranked(
+    run: Run, tmp_path: Path, mini: Path, bad: bytes
+) -> None:
+    lines = [bad if n == 517 else b'{"text": "Mars"}' for n in range(1, 1001)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    outcome = run("rank", QUERY, "a.jsonl", "--model", str(mini))
+    assert outcome.code == 1
+    assert len(outcome.out.splitlines()) == 999
+    assert outcome.err.startswith("jina-rerank: a.jsonl:517: ")
+    assert outcome.err.count("\n") == 1
+
+
+def test_long_query_and_documents_are_ranked(run: Run, tmp_path: Path, mini: Path) -> None:
+    texts = ["a" * 1_000_000, "word " * 1_000_000, "the sea"]  # the second a line of 5 MB
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    outcome = run("rank", "word " * 10_000, "a.jsonl", "--model", str(mini), "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert sorted(item["index"] for item in json.loads(outcome.out)["results"]) == [0, 1, 2]
+
+
+def test_query_that_is_not_utf8_is_wrong_usage(documents: str, tmp_path: Path) -> None:
+    process = spawn("rank", b"caf\xe9", documents, cwd=tmp_path, stderr=subprocess.PIPE)
+    error = process.communicate()[1].decode()
+    assert process.returncode == 2
+    assert error.startswith("jina-rerank: query has a lone surrogate at character 3")
+    assert error.count("\n") == 1
+
+
+def test_full_disk_while_ranking_is_one_line_and_3(
+    documents: str, tmp_path: Path, mini: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = ["rank", QUERY, documents, "--model", str(mini)]
+        process = spawn(*command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE)
+        error = process.communicate()[1].decode()
+    assert process.returncode == 3
+    assert error == "jina-rerank: the system refused: [Errno 28] No space left on device\n"
+
+
+def test_settings_of_the_model_are_taken(run: Run, documents: str, mini: Path) -> None:
+    options = ["--model", str(mini), "--max-length", "16", "--dtype", "float64", "--device", "cpu"]
+    outcome = run("rank", QUERY, documents, "--json", *options)
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["usage"]["total_tokens"] <= 3 * 16
+
+
 def test_every_bad_line_is_named_in_a_file(run: Run) -> None:
     outcome = run("rank", QUERY, "-", stdin=b"\xff\n" * 25)
     assert (outcome.code, outcome.out) == (1, "")
@@ -207,6 +194,8 @@ def test_strict_ranks_if_every_line_is_good(run: Run) -> None:
         (["rank", QUERY, "-", "--top-n", "0"], "top_n must be at least 1, got 0"),
         (["rank", QUERY, "-", "--threshold", "nan"], "score_threshold must be a number, got nan"),
         (["rank", QUERY, "-", "--backend", "magic"], "backend must be one of"),
+        (["rank", QUERY, "-", "--dtype", "int8"], "dtype must be one of"),
+        (["rank", QUERY, "-", "--max-length", "0"], "max_length must be at least 1, got 0"),
         (["rank", QUERY, "-", "--model", ""], "model must be a name, a hub id or a directory"),
         (["rank", "  ", "-"], "query must not be blank"),
         (["rank", QUERY, "-"], "there are no documents in standard input"),
@@ -235,6 +224,12 @@ def test_escapes_in_arguments_are_not_echoed(run: Run) -> None:
     outcome = run("rank", QUERY, "\x1b[31mnone\x9b.txt", "--top-n", "1")
     assert outcome.code == 2
     assert not set(outcome.err) & {"\x1b", "\x9b"}
+
+
+def test_too_long_for_the_model_is_wrong_usage(run: Run, documents: str) -> None:
+    outcome = run("rank", QUERY, documents, "--max-length", "9999")
+    assert outcome.code == 2
+    assert outcome.err.startswith("jina-rerank: max_length must be at most 8192, the context of")
 
 
 @pytest.mark.parametrize(

@@ -43,13 +43,15 @@ def test_key_that_is_given_goes_wherever_the_user_says(given: Any) -> None:
 
 @pytest.mark.parametrize("given", [EmptySecret(), "Bearer "])
 def test_secret_that_holds_nothing_is_refused(given: Any) -> None:
-    with pytest.raises(ValueError, match="api_key holds no key"):
+    with pytest.raises(AuthenticationError, match="api_key holds no key"):
         find_key(given, {}, JINA)
 
 
 @pytest.mark.parametrize("given", [f"{KEY} {KEY}", f"{KEY}\n{KEY}", f"{KEY}\u00fc"])
 def test_key_with_a_character_that_none_has_is_refused_without_it(given: str) -> None:
-    with pytest.raises(ValueError, match="api_key holds a character that no key has") as caught:
+    with pytest.raises(
+        AuthenticationError, match="api_key holds a character that no key has"
+    ) as caught:
         find_key(given, {}, JINA)
     assert KEY not in str(caught.value)
 
@@ -76,7 +78,7 @@ def test_second_variable_is_read_where_the_first_is_not_set(
 
 def test_bad_variable_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JINA_API_KEY", "two words")
-    with pytest.raises(ValueError, match="JINA_API_KEY holds a character"):
+    with pytest.raises(AuthenticationError, match="JINA_API_KEY holds a character"):
         find_key(None, {}, JINA)
 
 

@@ -311,3 +311,25 @@ def test_missing_transformers_names_the_command(
     monkeypatch.setitem(sys.modules, "transformers", None)
     message = refusal(bert, MissingDependencyError)
     assert "needs transformers: pip install 'jina-rerank[local]'" in message
+
+
+@pytest.mark.hub
+@pytest.mark.parametrize(
+    "model",  # what the announcement of turbo and tiny compares them with
+    [
+        "cross-encoder/ms-marco-MiniLM-L-4-v2",
+        "cross-encoder/ms-marco-MiniLM-L-6-v2",
+        "BAAI/bge-reranker-base",
+        "mixedbread-ai/mxbai-rerank-xsmall-v1",
+        "mixedbread-ai/mxbai-rerank-base-v1",
+    ],
+)
+def test_published_models_score_as_in_sentence_transformers(model: str) -> None:
+    texts = [text for text in TEXTS if "<" not in text]
+    expected = CrossEncoder(model, device="cpu").predict(
+        [(QUERY, text) for text in texts],
+        activation_fn=torch.nn.Sigmoid(),
+        show_progress_bar=False,
+    )
+    scores = Reranker(model, device="cpu").score(QUERY, texts)
+    assert scores == pytest.approx([float(score) for score in expected], abs=1e-5)

@@ -1,5 +1,6 @@
 """Documents from text and JSON Lines files."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jina_rerank.files import Failure, InputError, Passage, read
+from jina_rerank.files import read
+from jina_rerank.lines import Failure, InputError, Passage
 
 NO_STDIN = io.BytesIO()
 
@@ -85,6 +87,18 @@ def test_json_lines_are_known_by_their_name(folder: Path, name: str) -> None:
     passages, failures = read([name], NO_STDIN)
     assert [(passage.line, passage.text) for passage in passages] == [(1, "one"), (3, "  ")]
     assert failures == []
+
+
+def test_gzip_is_read_as_what_is_in_it(folder: Path) -> None:
+    (folder / "a.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one"}\n'))
+    (folder / "a.txt.gz").write_bytes(gzip.compress(b"two\n"))
+    assert texts(read(["a.jsonl.gz", "a.txt.gz"], NO_STDIN)[0]) == ["one", "two"]
+
+
+def test_damaged_gzip_is_refused(folder: Path) -> None:
+    (folder / "a.txt.gz").write_bytes(gzip.compress(b"two\n")[:-9])
+    with pytest.raises(InputError, match=r"'a\.txt\.gz' is no whole gzip file.*compress it again"):
+        read(["a.txt.gz"], NO_STDIN)
 
 
 def test_text_field_chooses_the_field_and_makes_stdin_json() -> None:

@@ -1,12 +1,18 @@
 """What users import: the names, and that every one of them is documented."""
 
+import difflib
 import inspect
 import pickle
+from pathlib import Path
 
 import pytest
 
 import jina_rerank
 from jina_rerank import errors
+
+from . import describe
+
+SNAPSHOT = Path(__file__).with_name("public_api.txt")
 
 ERRORS = [
     value
@@ -27,6 +33,19 @@ def test_all_names_exist_and_are_documented() -> None:
                 if not member.startswith("_") and inspect.isfunction(method) and not method.__doc__
             ]
             assert undocumented == [], name
+
+
+def test_signatures_are_those_of_the_snapshot() -> None:
+    """If the change is meant: ``python -m tests.core.describe > tests/core/public_api.txt``."""
+    before, after = SNAPSHOT.read_text(encoding="utf-8"), describe.describe() + "\n"
+    changed = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+    assert "\n".join(changed) == ""
+
+
+def test_snapshot_shows_each_keyword_on_a_line_of_its_own() -> None:
+    lines = SNAPSHOT.read_text(encoding="utf-8").splitlines()
+    for parameter in inspect.signature(jina_rerank.Reranker).parameters.values():
+        assert [line for line in lines if line.strip().startswith(f"{parameter.name}: ")]
 
 
 def test_every_error_is_public() -> None:

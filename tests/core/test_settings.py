@@ -203,6 +203,10 @@ def test_key_in_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch)
         ({"backend": "api", "endpoint_name": "e"}, "endpoint_name is for backend='sagemaker'"),
         ({"endpoint_name": "e", "base_url": "http://localhost"}, "base_url is for backend='api'"),
         ({"backend": "sagemaker"}, "needs endpoint_name"),
+        ({"backend": "api", "max_length": 512}, "max_length is for backend='local'"),
+        ({"base_url": "localhost", "max_query_length": 64}, "max_query_length is for backend="),
+        ({"api_key": "x", "overlength": "window"}, "overlength='window' is for backend='local'"),
+        ({"model": "nano", "backend": "api"}, "nano is not among Jina's models"),
         ({"base_url": "http://host", "api_key": "jina_x"}, "base_url is plain http beyond this"),
         ({"base_url": "http://host", "headers": {"X-Api-Key": "x"}}, "base_url is plain http"),
         ({"model": "jina-reranker-v3", "backend": "local"}, "use backend='api'"),
@@ -217,10 +221,6 @@ def test_key_in_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_contradiction_is_refused_with_the_fix(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         Reranker(**arguments)
-
-
-def test_lengths_of_a_service_are_its_own() -> None:
-    assert Reranker("turbo", backend="api", max_length=10_000).settings.max_length == 10_000
 
 
 def test_key_over_plain_http_may_go_to_this_machine_alone() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_rerank import MODELS, RankedDocument, Ranking, Usage, terminal
-from jina_rerank.files import Passage
+from jina_rerank.lines import Passage
 
 HOSTILE = "\x1b[31mred\x1b[0m \x1b]0;title\x07\x9b1m[bold]x[/bold] :smile: \u202eevil\x00"
 

@@ -3,7 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_type
 
-from jina_rerank import Backend, RankedDocument, Ranking, Reranker, Scores
+from jina_rerank import (
+    MODELS,
+    APIStatusError,
+    Backend,
+    Document,
+    JinaRerankError,
+    MissingDependencyError,
+    ModelInfo,
+    RankedDocument,
+    Ranking,
+    RateLimitError,
+    Reranker,
+    Scores,
+)
+from jina_rerank.testing import FakeBackend
 
 
 def sync_calls(reranker: Reranker, texts: list[str], rows: tuple[dict[str, Any], ...]) -> None:
@@ -17,8 +31,10 @@ def sync_calls(reranker: Reranker, texts: list[str], rows: tuple[dict[str, Any],
     assert_type(reranker.rank_many([("q", texts)]), list[Ranking[str]])
     assert_type(reranker.score_many([("q", texts)]), list[list[float]])
     assert_type(reranker.load(), Reranker)
-    reranker.rank("q", 7)  # type: ignore[arg-type]
-    Reranker("turbo", top_k=3)  # type: ignore[call-arg]
+    assert_type(list(reranker.rank("q", texts)), list[RankedDocument[str]])
+    assert_type(reranker.rank("q", texts)[:2], tuple[RankedDocument[str], ...])
+    wider: Ranking[Document] = reranker.rank("q", texts)  # covariant
+    assert_type(wider[0].document, str | Mapping[str, Any])
 
 
 async def async_calls(reranker: Reranker, rows: Sequence[Mapping[str, str]]) -> None:
@@ -34,3 +50,14 @@ class Own(Backend):
 
 
 Reranker(backend=Own())
+assert_type(MODELS, tuple[ModelInfo, ...])
+assert_type(FakeBackend(lambda query, text: float(query in text)).requests[0][0], str)
+
+
+def errors(error: Exception) -> None:
+    if isinstance(error, RateLimitError):
+        assert_type(error.retry_after, float | None)
+        assert_type(error.status, int)
+    base: type[JinaRerankError] = APIStatusError
+    missing: type[ImportError] = MissingDependencyError
+    assert_type((base, missing), tuple[type[JinaRerankError], type[ImportError]])

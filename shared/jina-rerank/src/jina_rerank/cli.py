@@ -108,5 +108,8 @@ def _interruptible() -> Iterator[None]:
 def _leave(_number: int, _frame: FrameType | None) -> None:
     if sys.stderr.isatty():
         clear_line, show_cursor = b"\r\x1b[K", b"\x1b[?25h"
-        os.write(sys.stderr.fileno(), clear_line + show_cursor)
+        terminal = os.dup(sys.stderr.fileno())
+        # A progress bar has a thread, which could draw it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        os.write(terminal, clear_line + show_cursor)
     os._exit(INTERRUPTED)

@@ -11,15 +11,15 @@ import typer
 from typer.main import get_command
 
 from . import __version__, terminal
-from .files import Failure, Passage, read
-from .hub import Hub, locate
+from .files import read
 from .jobs import Job
+from .lines import InputError, Passage
 from .plugins import Commands
 from .reranker import Reranker
+from .scoring import Source, check_names, score_all
+from .tasks import Fields, read_json_lines
+from .trec import SUFFIXES, Run
 from .types import Ranking
-
-FAILURES = 20
-"""How many bad lines a terminal names; a file gets them all."""
 
 ROWS = 10
 """How many documents a table shows unless the user says how many."""
@@ -117,7 +117,56 @@ TextField = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Rank nothing if any line is bad.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Do nothing if any line is bad.")]
+MaxLength = Annotated[
+    int | None,
+    typer.Option(metavar="TOKENS", help="Cut query and document to this; else what fits."),
+]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="DTYPE",
+        help="float32 for reproducible scores; else bfloat16 where the hardware has it.",
+    ),
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="DEVICE", help="Such as cpu or cuda:1; else a GPU if any.")
+]
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help='JSON Lines of {"query": ..., "documents": [...]} or {"query": ..., "document": ...}; '
+        "with --corpus and --queries a TREC run. '-' is standard input.",
+        show_default=False,
+    ),
+]
+OutputName = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="OUTPUT", help="JSON Lines. '-' is standard output."),
+]
+QueryField = Annotated[str, typer.Option(metavar="FIELD", help="The query in a line.")]
+DocumentsField = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD",
+        help="An array of documents, or one, in a line; else 'documents' or 'document'.",
+    ),
+]
+DocumentText = Annotated[
+    str,
+    typer.Option("--text-field", metavar="FIELD", help="The text in a document that is an object."),
+]
+Corpus = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The documents of a run, JSON Lines of _id, title, text."),
+]
+Queries = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The queries of a run, JSON Lines of _id, text.")
+]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Start over instead of going on with OUTPUT.")
+]
 
 
 @app.command()
@@ -129,6 +178,9 @@ def rank(  # noqa: PLR0913 - the options, each by its name
     threshold: Threshold = None,
     model: Model = "nano",
     backend: BackendName = None,
+    max_length: MaxLength = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
     paragraphs: Paragraphs = False,
     text_field: TextField = None,
     strict: Strict = False,
@@ -142,14 +194,26 @@ def rank(  # noqa: PLR0913 - the options, each by its name
     2 wrong usage
     3 the model or the backend is not available
     """
-    new = partial(Reranker, model, backend=backend, top_n=top_n, score_threshold=threshold)
+    new = partial(
+        Reranker,
+        model,
+        backend=backend,
+        top_n=top_n,
+        score_threshold=threshold,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
+    )
     with _usage():  # every argument is checked before anything is loaded
         new()
         Job.of(query, ())
         passages, failures = read(
             files, sys.stdin.buffer, paragraphs=paragraphs, text_field=text_field
         )
-    _name(failures)
+    complaints = terminal.Complaints()
+    for failure in failures:
+        complaints.name(failure)
+    complaints.end()
     if passages and not (strict and failures):
         bar = len(passages) > MANY_DOCUMENTS and sys.stderr.isatty()
         with new(show_progress=bar) as reranker:
@@ -164,6 +228,49 @@ def rank(  # noqa: PLR0913 - the options, each by its name
 
 
 @app.command()
+def score(  # noqa: PLR0913 - the options, each by its name
+    source: Input,
+    *,
+    output: OutputName,
+    model: Model = "nano",
+    backend: BackendName = None,
+    max_length: MaxLength = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
+    query_field: QueryField = "query",
+    documents_field: DocumentsField = None,
+    text_field: DocumentText = "text",
+    corpus: Corpus = None,
+    queries: Queries = None,
+    strict: Strict = False,
+    restart: Restart = False,
+) -> None:
+    """Score many queries with their documents, line by line, in any amount.
+
+    Each line of INPUT is written to OUTPUT with its scores. After any interruption, the same
+    command goes on after the last line that was written.
+
+    Exit codes:
+    0 fine
+    1 some lines were bad, the others are scored
+    2 wrong usage
+    3 the model, the backend or the disk is not available
+    """
+    new = partial(
+        Reranker, model, backend=backend, max_length=max_length, dtype=dtype, device=device
+    )
+    with _usage():
+        new()
+        fields = Fields(query=query_field, documents=documents_field, text=text_field)
+        what = _source(source, fields, corpus, queries)
+        check_names(what, output, strict=strict)
+    with _usage(InputError), new() as reranker:
+        bad = score_all(what, output, reranker, strict=strict, restart=restart)
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
 def models(*, as_json: AsJson = False) -> None:
     """List the models known by name; any other reranker works by its directory or id."""
     if sys.stdout.isatty() and not as_json:
@@ -173,32 +280,42 @@ def models(*, as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _usage() -> Iterator[None]:
+def _usage(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn errors of these kinds into one of usage; without any, those of bad arguments."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except kinds or (TypeError, ValueError) as error:  # noqa: PLW0711, B030 - a tuple
         raise UsageError(str(error)) from error
 
 
-def _name(failures: list[Failure]) -> None:
-    """Name the bad lines, but not a thousand of them to somebody who watches."""
-    shown = failures[:FAILURES] if sys.stderr.isatty() else failures
-    for failure in shown:
-        terminal.say(f"{failure.file}:{failure.line}: {failure.error}")
-    if len(shown) < len(failures):
-        rest = len(failures) - len(shown)
-        terminal.say(f"... and {rest} more bad lines; 2> FILE names them all")
+def _source(name: str, fields: Fields, corpus: str | None, queries: str | None) -> Source:
+    """Tell a run from JSON Lines.
+
+    Raises:
+        ValueError: The options contradict each other, or the name.
+    """
+    stdin = sys.stdin.buffer
+    if corpus is not None and queries is not None:
+        if fields != Fields():
+            msg = "--query-field, --documents-field and --text-field are for JSON Lines, not for a run"
+            raise ValueError(msg)
+        run = Run(name=name, corpus=corpus, queries=queries, stdin=stdin)
+        return Source(names=(name, corpus, queries), fetch=run.fetch, read=run.read, twice=True)
+    if corpus is not None or queries is not None:
+        msg = "a TREC run needs both --corpus and --queries"
+        raise ValueError(msg)
+    if name.endswith(SUFFIXES):
+        msg = f"{name!r} reads like a TREC run: name its texts with --corpus and --queries"
+        raise ValueError(msg)
+    return Source(names=(name,), read=partial(read_json_lines, name, stdin, fields))
 
 
 def _rank(reranker: Reranker, query: str, passages: list[Passage]) -> tuple[Ranking[str], float]:
     """Load, rank, and take the seconds of the ranking alone."""
-    settings = reranker.settings
-    # A download shows bars of its own.
-    downloads = settings.backend_name == "local" and isinstance(locate(settings), Hub)
-    with nullcontext() if downloads else terminal.status(f"Loading {reranker.model}"):
+    with _usage(), terminal.loading(reranker):
         reranker.load()
     waiting = terminal.status(f"Ranking {len(passages):,} documents with {reranker.model}")
     start = time.perf_counter()
-    with nullcontext() if settings.show_progress else waiting:
+    with nullcontext() if reranker.settings.show_progress else waiting:
         ranking = reranker.rank(query, [passage.text for passage in passages])
     return ranking, time.perf_counter() - start

@@ -1,64 +1,27 @@
 """Documents from files: what can be ranked, and what cannot with its line and its reason."""
 
-import codecs
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from io import BufferedReader, RawIOBase
-from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from dataclasses import replace
+from typing import BinaryIO
 
-STDIN = "-"
-"""The name of standard input."""
+from .lines import (
+    GZIP,
+    STDIN,
+    Failure,
+    InputError,
+    Item,
+    LineError,
+    MissingFieldError,
+    Passage,
+    Reading,
+    json_object,
+    opened,
+    text_of,
+    title,
+)
 
 TEXT_FIELD = "text"
 """Where JSON Lines keep their text unless the user says otherwise."""
-
-
-class InputError(ValueError):
-    """A file cannot be used at all; the message names it and what to do."""
-
-
-class LineError(ValueError):
-    """A line cannot be used; the message is the reason."""
-
-
-class MissingFieldError(LineError):
-    """A JSON line has no text under the field."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
-    """A document and where it stands.
-
-    Attributes:
-        text: The document.
-        file: The name of its file as it was given.
-        line: The number of its first line, from 1.
-    """
-
-    text: str
-    file: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A line that is no document, though it should be.
-
-    Attributes:
-        file: The name of its file as it was given.
-        line: Its number, from 1.
-        error: What is wrong with it.
-    """
-
-    file: str
-    line: int
-    error: LineError
-
-
-Item: TypeAlias = Passage | Failure
 
 
 def read(
@@ -70,8 +33,8 @@ def read(
 ) -> tuple[list[Passage], list[Failure]]:
     """Read the documents of several files, one line at a time.
 
-    Files whose names end in ``.jsonl`` or ``.ndjson`` are JSON Lines, the others are text. Blank
-    lines are no documents.
+    Files whose names end in ``.jsonl`` or ``.ndjson`` are JSON Lines, the others are text; a
+    further ``.gz`` is read through gzip. Blank lines are no documents.
 
     Args:
         names: The files; ``"-"`` is standard input.
@@ -91,8 +54,8 @@ def read(
     passages: list[Passage] = []
     failures: list[Failure] = []
     for name in names:
-        with _opened(name, stdin) as file:
-            for item in _items(file, name, paragraphs=paragraphs, text_field=text_field):
+        with opened(name, stdin, hint="the query comes first, then the files") as reading:
+            for item in _items(reading, paragraphs=paragraphs, text_field=text_field):
                 if isinstance(item, Passage):
                     passages.append(item)
                 else:
@@ -100,7 +63,7 @@ def read(
     if not passages:
         _check_field(failures)
     if not passages and not failures:
-        msg = f"there are no documents in {', '.join(map(_title, names))}: every line is blank"
+        msg = f"there are no documents in {', '.join(map(title, names))}: every line is blank"
         raise InputError(msg)
     return passages, failures
 
@@ -126,7 +89,7 @@ def _check_field(failures: list[Failure]) -> None:
     if len(missing) > len(failures) / 2:
         first = missing[0]
         msg = (
-            f"{_title(first.file)} has nothing to rank: line {first.line} {first.error}; "
+            f"{title(first.file)} has nothing to rank: line {first.line} {first.error}; "
             f"choose a field with --text-field"
         )
         raise InputError(msg)
@@ -135,79 +98,14 @@ def _check_field(failures: list[Failure]) -> None:
 def _is_json(name: str, text_field: str | None) -> bool:
     if name == STDIN:
         return text_field is not None
-    return name.lower().endswith((".jsonl", ".ndjson"))
+    return name.lower().removesuffix(GZIP).endswith((".jsonl", ".ndjson"))
 
 
-def _title(name: str) -> str:
-    return "standard input" if name == STDIN else repr(name)
-
-
-@contextmanager
-def _opened(name: str, stdin: BinaryIO) -> Iterator[BufferedReader]:
-    """Open a file; say what is wrong with it if it cannot be opened or read to its end."""
-    if name == STDIN:
-        buffered = isinstance(stdin, BufferedReader)
-        reader = stdin if buffered else BufferedReader(cast("RawIOBase", stdin))
-        yield cast("BufferedReader", reader)
-        return
-    try:
-        with Path(name).open("rb") as file:
-            yield file
-    except FileNotFoundError as error:
-        msg = f"there is no file {name!r}; the query comes first, then the files"
-        raise InputError(msg) from error
-    except IsADirectoryError as error:
-        msg = f"{name!r} is a directory; name the files in it"
-        raise InputError(msg) from error
-    except OSError as error:
-        msg = f"{name!r} cannot be read: {error.strerror}; check its name and its permissions"
-        raise InputError(msg) from error
-
-
-def _items(
-    file: BufferedReader, name: str, *, paragraphs: bool, text_field: str | None
-) -> Iterator[Item]:
-    lines = _lines(file, name)
-    if _is_json(name, text_field):
+def _items(reading: Reading, *, paragraphs: bool, text_field: str | None) -> Iterator[Item]:
+    lines = reading.lines()
+    if _is_json(reading.name, text_field):
         return _objects(lines, text_field if text_field is not None else TEXT_FIELD)
     return _paragraphs(lines) if paragraphs else _texts(lines)
-
-
-def _lines(file: BufferedReader, name: str) -> Iterator[Item]:
-    """Decode each line, blank ones included."""
-    # A disk image may have no line end in gigabytes: look before reading a line. As git has it, a
-    # file is binary if there is a NUL near its start; further on it is a damaged line.
-    if b"\0" in file.peek():
-        raise _binary(name)
-    for number, raw in enumerate(file, 1):
-        line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-        try:
-            text = _decode(line.removesuffix(b"\n").removesuffix(b"\r"))
-        except LineError as error:
-            yield Failure(file=name, line=number, error=error)
-        else:
-            yield Passage(text=text, file=name, line=number)
-
-
-def _binary(name: str) -> InputError:
-    return InputError(
-        f"{_title(name)} is binary, not text; extract its text first, or if it is UTF-16 "
-        f"convert it: iconv -f UTF-16 -t UTF-8"
-    )
-
-
-def _decode(line: bytes) -> str:
-    if b"\0" in line:
-        msg = f"a NUL byte at column {line.index(0) + 1}, which is not text"
-        raise LineError(msg)
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        msg = (
-            f"invalid UTF-8: byte 0x{line[error.start]:02x} at column {error.start + 1}; "
-            f"if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8"
-        )
-        raise LineError(msg) from error
 
 
 def _texts(lines: Iterator[Item]) -> Iterator[Item]:
@@ -239,47 +137,6 @@ def _objects(lines: Iterator[Item], field: str) -> Iterator[Item]:
             yield item
             continue
         try:
-            yield replace(item, text=_text(item.text, field))
+            yield replace(item, text=text_of(json_object(item.text), field))
         except LineError as error:
             yield Failure(file=item.file, line=item.line, error=error)
-
-
-def _text(line: str, field: str) -> str:
-    value = _json(line)
-    if not isinstance(value, dict):
-        msg = f"not a JSON object but {_kind(value)}"
-        raise LineError(msg)
-    if field not in value:
-        fields = ", ".join(map(repr, list(value)[:8])) or "nothing"
-        msg = f"has no field {field!r}; it has {fields}"
-        raise MissingFieldError(msg)
-    text = value[field]
-    if not isinstance(text, str):
-        msg = f"field {field!r} is not a string but {_kind(text)}"
-        raise LineError(msg)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        surrogate = rf"\u{ord(text[error.start]):04x}"
-        msg = f"field {field!r} is not valid Unicode: half of a surrogate pair, {surrogate}"
-        raise LineError(msg) from error
-    return text
-
-
-def _json(line: str) -> object:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        msg = f"broken JSON at column {error.colno}: {error.msg.removesuffix(' starting at')}"
-        raise LineError(msg) from error
-    except RecursionError as error:
-        msg = "JSON nested too deeply"
-        raise LineError(msg) from error
-    except ValueError as error:  # Python's limit on the digits of an integer
-        msg = "JSON with a number of too many digits"
-        raise LineError(msg) from error
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
-    return "null" if value is None else names.get(type(value), "a number")

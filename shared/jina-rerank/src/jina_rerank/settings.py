@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from .address import SECRET_NAME, Address
+from .address import HOSTED, SECRET_NAME, Address
 from .backends.base import Backend
 from .models import find
 
@@ -199,6 +199,10 @@ class Settings:
             raise ValueError(msg)
         if chosen == "local":
             self._check_local()
+        if chosen == "api":
+            self._check_api()
+        if chosen == "sagemaker":
+            self._check_sagemaker()
 
     def _check_local(self) -> None:
         info = find(self.model)
@@ -208,6 +212,49 @@ class Settings:
             msg = f"{info.name} does not run locally: use backend='api' or backend='sagemaker'"
             raise ValueError(msg)
         check_context(self.max_length, info.context, info.name)
+
+    def _check_api(self) -> None:
+        """Refuse what a service cannot do and would have to ignore, with other scores."""
+        self._check_no_lengths()
+        info = find(self.model)
+        hosted = Address.of(self.base_url if self.base_url is not None else HOSTED).is_jina
+        if hosted and info is not None and "api" not in info.backends:
+            msg = f"{info.name} is not among Jina's models: use backend='local', or one of theirs"
+            raise ValueError(msg)
+
+    def _check_sagemaker(self) -> None:
+        """Refuse what boto3 or an endpoint would have to ignore, and names that are none."""
+        self._check_no_lengths()
+        others = {
+            "dialect='cohere'": self.dialect == "cohere",
+            "headers": self.headers is not None,
+            "http_client": self.http_client is not None,
+            "requests_per_minute": self.requests_per_minute is not None,
+            "tokens_per_minute": self.tokens_per_minute is not None,
+            "an ssl.SSLContext": not isinstance(self.verify, bool | str | os.PathLike),
+        }
+        for name, is_given in others.items():
+            if is_given:
+                msg = f"{name} is for backend='api', not 'sagemaker': leave it out"
+                raise ValueError(msg)
+        for name in ("endpoint_name", "inference_component", "target_variant"):
+            value = getattr(self, name)
+            if value is not None and re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,62}", value) is None:
+                msg = f"{name} is a name, no ARN or URL: letters, digits and hyphens, at most 63"
+                raise ValueError(msg)
+
+    def _check_no_lengths(self) -> None:
+        given = {
+            "overlength='window'": self.overlength == "window",
+            "max_length": self.max_length is not None,
+            "max_query_length": self.max_query_length is not None,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                msg = (
+                    f"{name} is for backend='local': a service cuts at its own limit; leave it out"
+                )
+                raise ValueError(msg)
 
     @property
     def backend_name(self) -> str:

@@ -6,18 +6,28 @@ Documents, file names and messages may hold anything; nothing that steers a term
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
-from .files import Passage
+from .hub import Hub, locate
+from .lines import Failure, Passage
 from .models import EVERYWHERE, MODELS
+from .reranker import Reranker
 from .types import RankedDocument, Ranking
 
 PROGRAM = "jina-rerank"
@@ -36,6 +46,18 @@ LINE = "line"
 
 MIN_WIDTH = 20
 """Of a text, on however narrow a terminal."""
+
+FAILURES = 20
+"""How many bad lines a terminal names; a file gets them all."""
+
+INTERVAL = 0.1
+"""Seconds between two looks of a progress bar."""
+
+BAR = 24
+"""Columns of a progress bar. The line must not fill the terminal: Ctrl-C is echoed behind it."""
+
+MEMORY = 3600
+"""Seconds that a progress bar looks back for the time left: a batch of long texts takes minutes."""
 
 # ECMA-48: control sequences, control strings with their terminator, other escape sequences. The
 # classes exclude what starts or ends a sequence, so that hostile text costs linear time.
@@ -73,13 +95,43 @@ def dump(value: object) -> str:
     >>> print(dump({"naïve": "\x1b[31m\x9b"}))
     {"naïve": "\u001b[31m\u009b"}
     """
-    written = json.dumps(value, ensure_ascii=False)
+    return escape(json.dumps(value, ensure_ascii=False))
+
+
+def escape(written: str) -> str:
+    r"""Replace what JSON allows and a terminal obeys by escapes: the same JSON, harmless to print.
+
+    >>> print(escape('{"text": "\x9b31m"}'))
+    {"text": "\u009b31m"}
+    """
     return _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
 
 
 def say(message: str) -> None:
     """Print a message on standard error, one line."""
     print(f"{PROGRAM}: {clean(message)}", file=sys.stderr)  # noqa: T201 - this is the terminal
+
+
+class Complaints:
+    """Names bad lines as they are found, but not a thousand of them to somebody who watches.
+
+    Attributes:
+        count: How many there were.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def name(self, failure: Failure) -> None:
+        """Name a line, unless a terminal shows enough of them."""
+        self.count += 1
+        if self.count <= FAILURES or not sys.stderr.isatty():
+            say(f"{failure.file}:{failure.line}: {failure.error}")
+
+    def end(self) -> None:
+        """Say how many were not named."""
+        if self.count > FAILURES and sys.stderr.isatty():
+            say(f"... and {self.count - FAILURES:,} more bad lines; 2> FILE names them all")
 
 
 def say_usage(message: str, command: str | None) -> None:
@@ -101,6 +153,59 @@ def status(message: str) -> Iterator[None]:
         return
     with Console(stderr=True).status(Text(clean(message))):
         yield
+
+
+@contextmanager
+def loading(reranker: Reranker) -> Iterator[None]:
+    """Show that a model loads; a download shows bars of its own."""
+    settings = reranker.settings
+    downloads = settings.backend_name == "local" and isinstance(locate(settings), Hub)
+    with nullcontext() if downloads else status(f"Loading {reranker.model}"):
+        yield
+
+
+@contextmanager
+def progress(
+    action: str, total: int | None, *, done: tuple[int, int] = (0, 0), shown: bool = True
+) -> Iterator[Callable[[int, int], None]]:
+    """Show how far a file is read: a bar, lines, their rate and the time left, while it lasts.
+
+    Args:
+        action: What is under way.
+        total: The bytes of the file; None if that is not known.
+        done: Bytes and lines that were done before.
+        shown: False to show nothing.
+
+    Yields:
+        What is to be called with the bytes and the lines that are done. A call costs next to
+        nothing; nothing is shown unless somebody watches standard error.
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield lambda _bytes, _lines: None
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(BAR),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[lines]:,} lines", markup=False),
+        TextColumn("{task.fields[rate]:,.0f}/s", markup=False),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=MEMORY) as bar:
+        position, before = done
+        task = bar.add_task(clean(action), total=total, completed=position, lines=before, rate=0)
+        start = last = time.monotonic()
+
+        def show(position: int, lines: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= INTERVAL:
+                last = now
+                rate = (lines - before) / (now - start)
+                bar.update(task, completed=position, lines=lines, rate=rate)
+
+        yield show
 
 
 def write_ranking(
@@ -151,8 +256,8 @@ def show_ranking(
     files = {passage.file for passage in passages}
     facts = [
         clean(ranking.model),
-        _count(len(passages), "document"),
-        _count(ranking.usage.total_tokens, "token"),
+        count(len(passages), "document"),
+        count(ranking.usage.total_tokens, "token"),
         f"{seconds:.1f} s",
     ]
     if len(files) == 1:
@@ -257,7 +362,12 @@ def _number(score: float | None, digits: int) -> str:
     return "-" if score is None else f"{score:.{digits}f}"
 
 
-def _count(number: int, unit: str) -> str:
+def count(number: int, unit: str) -> str:
+    """Write how many there are, for people.
+
+    >>> count(1, "line"), count(1000, "line")
+    ('1 line', '1,000 lines')
+    """
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 

@@ -67,14 +67,13 @@ class ApiBackend(Backend):
 
     Raises:
         AuthenticationError: Jina's API needs a key, and there is none.
-        ValueError: The service cannot do what a keyword asks for; the message names the fix.
+        TypeError: `http_client` is no such client.
     """
 
     name: ClassVar[str] = "api"
     remote: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
-        _check_lengths(settings)
         headers = settings.headers if settings.headers is not None else {}
         address = Address.of(settings.base_url if settings.base_url is not None else HOSTED)
         key = find_key(settings.api_key, headers, address)
@@ -240,27 +239,11 @@ def _options(settings: Settings, address: Address, keep: int) -> Options:
     return Options(verify=verify, trust_env=not address.is_loopback, keep=keep)
 
 
-def _check_lengths(settings: Settings) -> None:
-    """Refuse what would be ignored, and change the scores."""
-    given = {
-        "overlength='window'": settings.overlength == "window",
-        "max_length": settings.max_length is not None,
-        "max_query_length": settings.max_query_length is not None,
-    }
-    for name, is_given in given.items():
-        if is_given:
-            msg = f"{name} is for backend='local': a service cuts at its own limit; leave it out"
-            raise ValueError(msg)
-
-
 def _model(model: str, address: Address) -> str:
     """Name the model as the service does: an alias in full, and for Jina a repository, too."""
     info = find(model)
     if info is None or (model == info.repo and not address.is_jina):
         return model
-    if address.is_jina and "api" not in info.backends:
-        msg = f"{info.name} is not among Jina's models: use backend='local'"
-        raise ValueError(msg)
     return info.name
 
 

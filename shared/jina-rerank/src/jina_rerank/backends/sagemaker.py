@@ -2,8 +2,6 @@
 
 import asyncio
 import math
-import os
-import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,9 +68,6 @@ class SageMakerBackend(Backend):
         settings: Which endpoint, and how to ask it.
         clock: Time and chance; None is the real ones.
         wait: Waits until an event is set, at most so many seconds.
-
-    Raises:
-        ValueError: A keyword asks for what SageMaker cannot do; the message names the fix.
     """
 
     name: ClassVar[str] = "sagemaker"
@@ -85,7 +80,6 @@ class SageMakerBackend(Backend):
         clock: Clock | None = None,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
-        _check(settings)
         self._settings = settings
         self._clock = clock if clock is not None else Clock()
         self._wait = wait
@@ -261,31 +255,6 @@ class SageMakerBackend(Backend):
 
     def _tries(self, call: Call) -> Tries:
         return Tries(self._policy, self._clock, call.ends)
-
-
-def _check(settings: Settings) -> None:
-    """Refuse what would be ignored, and names that are none."""
-    is_path = isinstance(settings.verify, bool | str | os.PathLike)
-    others = {
-        "overlength='window'": ("local", settings.overlength == "window"),
-        "max_length": ("local", settings.max_length is not None),
-        "max_query_length": ("local", settings.max_query_length is not None),
-        "dialect='cohere'": ("api", settings.dialect == "cohere"),
-        "headers": ("api", settings.headers is not None),
-        "http_client": ("api", settings.http_client is not None),
-        "requests_per_minute": ("api", settings.requests_per_minute is not None),
-        "tokens_per_minute": ("api", settings.tokens_per_minute is not None),
-        "verify as an ssl.SSLContext": ("api", not is_path),
-    }
-    for name, (backend, is_given) in others.items():
-        if is_given:
-            msg = f"{name} is for backend={backend!r}, not 'sagemaker': leave it out"
-            raise ValueError(msg)
-    for name in ("endpoint_name", "inference_component", "target_variant"):
-        value = getattr(settings, name)
-        if value is not None and re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,62}", value) is None:
-            msg = f"{name} is the name alone, no ARN or URL: letters, digits, hyphens, at most 63"
-            raise ValueError(msg)
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> Future[T]:

@@ -27,8 +27,7 @@ def find_key(api_key: Any, headers: Mapping[str, str], address: Address) -> str 
         The key; None for a service that gets none.
 
     Raises:
-        AuthenticationError: Jina's API needs a key, and there is none.
-        ValueError: The key has characters that no key has.
+        AuthenticationError: Jina's API needs a key and there is none, or it is no key.
     """
     if api_key is not None:
         return _clean(_open(api_key), "api_key")
@@ -80,9 +79,9 @@ def _open(secret: Any) -> str:
 def _clean(key: str, name: str) -> str:
     key = re.sub(r"^Bearer(\s+|$)", "", key.strip(), count=1).strip()
     if not key:
-        msg = f"{name} holds no key; keys are at {KEYS}"
-        raise ValueError(msg)
+        msg = f"{name} holds no key; Jina's are at {KEYS}"
+        raise AuthenticationError(msg, status=401, code="AUTH_MISSING_API_KEY")
     if not key.isascii() or not key.isprintable() or " " in key:
-        msg = f"{name} holds a character that no key has; copy it again from {KEYS}"
-        raise ValueError(msg)
+        msg = f"{name} holds a character that no key has; copy it again, Jina's from {KEYS}"
+        raise AuthenticationError(msg, status=401, code="AUTH_INVALID_FORMAT")
     return key

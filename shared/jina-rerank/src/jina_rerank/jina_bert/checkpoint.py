@@ -27,6 +27,9 @@ AROUND = {
 }
 """Published module name to ours, outside the layers."""
 
+HEAD = ("pooler", "classifier")
+"""Our modules that make a logit of the first token."""
+
 INSIDE = {
     "attention.self.query": "qkv",
     "attention.self.key": "qkv",
@@ -71,7 +74,7 @@ def load(
     Args:
         path: The file.
         config: The shapes to expect.
-        dtype: What to compute in.
+        dtype: What to compute in; the head, which costs nothing, in float32 at least.
         device: Where to.
 
     Returns:
@@ -85,8 +88,11 @@ def load(
         model = JinaBert(config)
     names = published_names(model)
     tensors = _read(path, model, names)
+    head = torch.promote_types(dtype, torch.float32)
     state = {
-        ours: torch.cat([tensors[name] for name in theirs]).to(device=device, dtype=dtype)
+        ours: torch.cat([tensors[name] for name in theirs]).to(
+            device=device, dtype=head if ours.startswith(HEAD) else dtype
+        )
         for ours, theirs in names.items()
     }
     model.load_state_dict(state, assign=True)

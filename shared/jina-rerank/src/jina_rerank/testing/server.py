@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias
 
 from ..wire.values import Answer
 from .overlap import word_overlap
-from .services import KINDS, Service
+from .services import KINDS, Kind, Service
 
 PATIENCE = 60.0
 """Seconds after which a server that says nothing goes on, should nobody end it."""
@@ -72,11 +72,6 @@ class FakeServer:
             answer; when there are no more, all get their own.
         tls: A context with a certificate, to answer over TLS.
 
-    Attributes:
-        requests: Every request so far, in order.
-        busiest: The most requests that were under way at once.
-        connections: Connections that are open now.
-
     >>> from jina_rerank import Reranker
     >>> with FakeServer("jina", faults=[Drop(), None]) as server:
     ...     with Reranker("turbo", base_url=server.url) as reranker:
@@ -94,15 +89,8 @@ class FakeServer:
         faults: Iterable[Fault | None] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._kind = KINDS[kind]
-        self._service = Service(scorer=scorer, model=model, key=key)
-        self._faults = iter(faults)
-        self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)
-        self._under_way = 0
-        self._open: set[socket.socket] = set()
-        self._stopping = threading.Event()
-        self._http = _Http(self)
+        service = Service(scorer=scorer, model=model, key=key)
+        self._http = _Http(KINDS[kind], service, iter(faults))
         self._scheme = "http"
         if tls is not None:
             self._scheme = "https"
@@ -110,8 +98,6 @@ class FakeServer:
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
-        self.requests: list[Received] = []
-        self.busiest = 0
 
     @property
     def url(self) -> str:
@@ -119,9 +105,30 @@ class FakeServer:
         return f"{self._scheme}://127.0.0.1:{self._http.server_port}"
 
     @property
-    def connections(self) -> int:
-        """Connections that are open now."""
-        return len(self._open)
+    def requests(self) -> list[Received]:
+        """Every request so far, in order."""
+        return self._http.requests
+
+    @property
+    def busiest(self) -> int:
+        """The most requests that were under way at once."""
+        return self._http.busiest
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        with self._http.arrived:
+            come = self._http.arrived.wait_for(lambda: len(self.requests) >= count, PATIENCE)
+        assert come, f"{count} requests were expected, {len(self.requests)} came"
+
+    def stop(self) -> None:
+        """Stop, and reset every connection; twice is fine."""
+        if self._http.stopping.is_set():
+            return
+        self._http.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+        self._http.reset_all()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -137,31 +144,39 @@ class FakeServer:
         """Stop."""
         self.stop()
 
-    def stop(self) -> None:
-        """Stop, and reset every connection; twice is fine."""
-        if self._stopping.is_set():
-            return
-        self._stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-        with self._lock:
+
+class _Http(ThreadingHTTPServer):
+    """The sockets and threads of a `FakeServer`, and what it remembers."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, kind: Kind, service: Service, faults: Iterator[Fault | None]) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.requests: list[Received] = []
+        self.busiest = 0
+        self.stopping = threading.Event()
+        self.arrived = threading.Condition()
+        self._kind, self._service, self._faults = kind, service, faults
+        self._under_way = 0
+        self._open: set[socket.socket] = set()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client may go whenever it likes."""
+
+    def reset_all(self) -> None:
+        """Reset every connection."""
+        with self.arrived:
             connections = list(self._open)
         for connection in connections:
             _reset(connection)
 
-    def wait_for(self, count: int) -> None:
-        """Wait until so many requests have come."""
-        with self._arrived:
-            come = self._arrived.wait_for(lambda: len(self.requests) >= count, PATIENCE)
-        assert come, f"{count} requests were expected, {len(self.requests)} came"
-
-    def handle(self, received: Received) -> tuple[Answer, Fault | None]:
+    def receive(self, received: Received) -> tuple[Answer, Fault | None]:
         """Return the answer to a request, and how to misbehave instead, if at all."""
-        with self._arrived:
+        with self.arrived:
             self.requests.append(received)
             fault = next(self._faults, None)
-            self._arrived.notify_all()
+            self.arrived.notify_all()
         return self._answer(received), fault
 
     def _answer(self, received: Received) -> Answer:
@@ -176,45 +191,27 @@ class FakeServer:
         return kind.reply(self._service, received.body)
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
+    def counted(self) -> Iterator[None]:
         """Count a request as under way."""
-        with self._lock:
+        with self.arrived:
             self._under_way += 1
             self.busiest = max(self.busiest, self._under_way)
         try:
             yield
         finally:
-            with self._lock:
+            with self.arrived:
                 self._under_way -= 1
 
     @contextmanager
     def connected(self, connection: socket.socket) -> Iterator[None]:
         """Count a connection as open."""
-        with self._lock:
+        with self.arrived:
             self._open.add(connection)
         try:
             yield
         finally:
-            with self._lock:
+            with self.arrived:
                 self._open.discard(connection)
-
-    def wait_until_stopped(self) -> None:
-        """Wait, as a server that hangs."""
-        self._stopping.wait(PATIENCE)
-
-
-class _Http(ThreadingHTTPServer):
-    """The sockets and threads of a `FakeServer`."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, fake: FakeServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.fake = fake
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client may go whenever it likes."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -225,16 +222,16 @@ class _Connection(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         """Answer requests until the client goes."""
-        with self.server.fake.connected(self.connection):
+        with self.server.connected(self.connection):
             super().handle()
 
     def do_POST(self) -> None:
         """Answer one, or misbehave."""
-        fake = self.server.fake
-        with fake.serving():
+        with self.server.counted():
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer, fault = fake.handle(Received(path=self.path, headers=headers, body=body))
+            received = Received(path=self.path, headers=headers, body=body)
+            answer, fault = self.server.receive(received)
             if isinstance(fault, Answer):
                 answer, fault = fault, None
             # In one piece: two would wait for each other's acknowledgement.
@@ -245,7 +242,7 @@ class _Connection(BaseHTTPRequestHandler):
             if fault.after is not None:
                 self.wfile.write(head + body[: fault.after])
             if isinstance(fault, Stall):
-                fake.wait_until_stopped()
+                self.server.stopping.wait(PATIENCE)
             self.close_connection = True
             _reset(self.connection)
 
