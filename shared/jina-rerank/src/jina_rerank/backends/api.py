@@ -1,7 +1,7 @@
 """Scores from a service over HTTP: Jina's API, and every server that speaks a dialect of `wire`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -82,7 +82,6 @@ class ApiBackend(Backend):
         self._count = count if count is not None else MAX_CONCURRENCY
         self._clock = clock if clock is not None else Clock()
         self._address = address
-        self._routes = Routes(address.routes(settings.dialect))
         self._model = _model(settings.model, address)
         self._headers = build_headers(key, headers)
         self._secrets = secrets(self._headers)
@@ -93,6 +92,7 @@ class ApiBackend(Backend):
         settings = self._settings
         count = self._count
         given = settings.http_client
+        self._routes = Routes(self._address.routes(settings.dialect))
         self._own = OwnConnections(_options(settings, self._address, count))
         self._given = GivenConnections(given) if given is not None else None
         attempts = settings.attempts
@@ -104,7 +104,6 @@ class ApiBackend(Backend):
             timeout=_timeout(settings),
             clock=self._clock,
         )
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="jina-rerank-api")
 
     def score(self, query: str, documents: Sequence[str]) -> Scores:
         """Score each text; see `Backend.score`."""
@@ -120,10 +119,7 @@ class ApiBackend(Backend):
             try:
                 with self._progress(requests) as advance:
                     answers = []
-                    # One part needs no other thread.
-                    for answer in (
-                        self._pool.map(send, parts) if len(parts) > 1 else map(send, parts)
-                    ):
+                    for answer in _each(send, parts, self._count):
                         answers.append(answer)
                         advance(len(answer.values))
                 return _merge(parts, answers)
@@ -145,7 +141,7 @@ class ApiBackend(Backend):
             try:
                 with self._progress(requests) as advance:
                     send = partial(self._asend, route, ends, advance)
-                    return _merge(parts, await _each(send, parts, self._count))
+                    return _merge(parts, await _aeach(send, parts, self._count))
             except ElsewhereError as elsewhere:
                 self._routes.leave(route, elsewhere)
 
@@ -156,12 +152,10 @@ class ApiBackend(Backend):
     def close(self) -> None:
         """Close the connections; calls that are under way end with a `RuntimeError`."""
         self._client.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def aclose(self) -> None:
         """Close the connections, those of the running event loop at once."""
         await self._client.aclose()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def after_fork(self) -> None:
         """Start with connections of the child's own."""
@@ -270,10 +264,23 @@ def _merge(parts: Sequence[Part], answers: Sequence[Scores]) -> list[Scores]:
     ]
 
 
-async def _each(
+def _each(work: Callable[[Part], Scores], parts: Sequence[Part], limit: int) -> Iterator[Scores]:
+    """Work on all parts, `limit` at once; after the first failure on no more."""
+    if len(parts) == 1:  # which needs no other thread
+        yield work(parts[0])
+        return
+    # A pool of the call's own: in one that calls share, they would wait beyond their deadlines.
+    pool = ThreadPoolExecutor(min(limit, len(parts)), thread_name_prefix="jina-rerank-api")
+    try:
+        yield from pool.map(work, parts)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _aeach(
     work: Callable[[Part], Awaitable[Scores]], parts: Sequence[Part], limit: int
 ) -> list[Scores]:
-    """Work on all parts, `limit` at once; after the first failure, or a cancellation, on none."""
+    """Work on all parts, `limit` at once; after the first failure, or a cancellation, on no more."""
     answers: dict[int, Scores] = {}
     remaining = iter(enumerate(parts))
 

@@ -22,8 +22,6 @@ from .values import Answer, RerankReply, RerankRequest, text_of
 DOCUMENTS = 1000
 """What Cohere advises; it refuses more than 10,000."""
 
-PATH = "/v2/rerank"
-
 
 def build_request(request: RerankRequest) -> bytes:
     """Write a request; it is always truncated, by document, to the server's `max_tokens_per_doc`."""

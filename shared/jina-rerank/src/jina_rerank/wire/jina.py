@@ -26,8 +26,6 @@ from .values import Answer, RerankReply, RerankRequest
 DOCUMENTS = 2048
 """The limit that Jina published for its v1 models, and that Infinity's schema has."""
 
-PATH = "/v1/rerank"
-
 NESTED = frozenset({400, 404, 413, 500})
 """Statuses whose errors come from the application, which puts them into an object of their own."""
 

@@ -19,8 +19,6 @@ from .values import Answer, RerankReply, RerankRequest, text_of
 DOCUMENTS = 32
 """The default of TEI's `--max-client-batch-size`."""
 
-PATH = "/rerank"
-
 TOKENS = "x-compute-tokens"
 
 
