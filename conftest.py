@@ -1,26 +1,44 @@
 """What every test of the suite shares: no network, and examples that run as tests."""
 
+import importlib
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from sybil import Sybil
+from sybil import Example, Sybil
 from sybil.document import PythonDocStringDocument
+from sybil.example import NotEvaluated
 from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"  # it would ask the network
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+
+class _Docstrings(PythonDocStringDocument):
+    """A module by its path below `src`: Sybil itself takes a namespace package for a folder."""
+
+    def import_document(self, example: Example) -> None:  # noqa: ARG002 - as Sybil has it
+        below = Path(self.path).with_suffix("").as_posix().rpartition("/src/")[2]
+        name = below.replace("/", ".").removesuffix(".__init__")
+        self.namespace.update(vars(importlib.import_module(name)))
+        self.pop_evaluator(self.import_document)
+        raise NotEvaluated
+
+
 _docstrings = Sybil(
     parsers=[DocTestParser()],
     patterns=["*.py"],
     excludes=["tests/**"],
-    document_types={".py": PythonDocStringDocument},
+    document_types={".py": _Docstrings},
 )
 _pages = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],

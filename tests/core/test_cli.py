@@ -456,12 +456,12 @@ def test_ctrl_c_while_ranking_is_quiet_and_130(tmp_path: Path) -> None:
     (tmp_path / "long.txt").write_text("word " * 50_000 + "\n")
     with terminal(80) as (screen, stream):
         process = spawn("rank", QUERY, "long.txt", cwd=tmp_path, stdout=stream, stderr=stream)
+        stream.close()  # so that reading ends with the program
         shown = ""
         while "Ranking" not in shown:
             shown += os.read(screen, 65_536).decode(errors="replace")
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
-        stream.close()
         shown = "".join(seen(screen))
     assert shown.endswith("\r\x1b[K\x1b[?25h")
     assert "Traceback" not in shown

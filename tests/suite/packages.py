@@ -80,7 +80,7 @@ def undeclared(package: Package, providers: Mapping[str, list[str]] | None = Non
         providers: The distributions of each importable name; None asks the environment.
     """
     if providers is None:
-        providers = importlib.metadata.packages_distributions()
+        providers = _providers()
     found = []
     for path, module, _ in package.imports():
         top = module.split(".")[0]
@@ -88,6 +88,16 @@ def undeclared(package: Package, providers: Mapping[str, list[str]] | None = Non
         owners = {canonicalize_name(name) for name in providers.get(top, [])}
         if not known and not owners & package.declares:
             found.append(f"{path.name}: {module}")
+    return found
+
+
+def _providers() -> dict[str, list[str]]:
+    """Ask the environment, which does not know what packages installed as editable hold."""
+    found = {
+        name: list(owners) for name, owners in importlib.metadata.packages_distributions().items()
+    }
+    for package in PACKAGES:
+        found.setdefault(package.module.split(".")[0], []).append(package.name)
     return found
 
 
