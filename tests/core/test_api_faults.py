@@ -198,11 +198,12 @@ def test_deadline_ends_a_silent_call(ask: Ask, fault: Fault) -> None:
 @both
 def test_deadline_counts_while_others_hold_the_slots(ask: Ask) -> None:
     with (
-        FakeServer(faults=[Stall()]) as server,
+        FakeServer(faults=repeat(Stall())) as server,
         Reranker(base_url=server.url, deadline=0.2, max_concurrency=1) as reranker,
         ThreadPoolExecutor(1) as pool,
     ):
         first = pool.submit(reranker.rank, QUERY, DOCUMENTS)
+        server.wait_for(1)
         with pytest.raises(APITimeoutError, match="within the deadline"):
             ask(reranker, QUERY, DOCUMENTS)
         with pytest.raises(APITimeoutError, match="within the deadline"):
