@@ -75,6 +75,8 @@ API: dict[str, Any] = {
     "attempts": 5,
     "max_concurrency": 8,
     "max_documents_per_request": 64,
+    "requests_per_minute": 60,
+    "tokens_per_minute": 50_000,
     "split": "allow",
 }
 SAGEMAKER: dict[str, Any] = {
@@ -691,7 +693,7 @@ def test_arguments_become_plain_json() -> None:
 
 def test_environment_secrets_survive_by_name() -> None:
     key = Secret.from_env_var(["A", "B"], strict=False)
-    found = saved(JinaRanker("nano", backend="api", api_key=key))
+    found = saved(JinaRanker("turbo", backend="api", api_key=key))
     assert found["api_key"] == {"type": "env_var", "env_vars": ["A", "B"], "strict": False}
     assert saved(JinaRanker(token=Secret.from_env_var("HF")))["token"]["env_vars"] == ["HF"]
 
@@ -712,7 +714,7 @@ def test_key_is_in_no_repr_and_no_pickle(word: str, key: Any) -> None:
 
 
 def test_secret_headers_are_not_written() -> None:
-    ranker = JinaRanker(base_url="http://x", headers={"Authorization": KEY, "X-Team": "search"})
+    ranker = JinaRanker(base_url="https://x", headers={"Authorization": KEY, "X-Team": "search"})
     assert ranker.to_dict()["init_parameters"]["headers"] == {"X-Team": "search"}
     assert KEY.encode() not in pickle.dumps(ranker)
 

@@ -57,9 +57,6 @@ DOWN = ServerError("the service answered 503", status=503)
 COMMON: dict[str, Any] = {
     "top_n": 7,
     "score_threshold": 0.25,
-    "max_length": 4096,
-    "overlength": "window",
-    "max_query_length": 64,
     "overlap": 40,
     "cache": 1000,
     "show_progress": True,
@@ -70,6 +67,9 @@ COMMON: dict[str, Any] = {
 LOCAL: dict[str, Any] = COMMON | {
     "model": "org/name",
     "backend": "local",
+    "max_length": 4096,
+    "overlength": "window",
+    "max_query_length": 64,
     "device": "cuda:1",
     "dtype": "float32",
     "batch_tokens": 1024,
@@ -90,11 +90,16 @@ API: dict[str, Any] = COMMON | {
     "attempts": 5,
     "max_concurrency": 8,
     "max_documents_per_request": 100,
+    "requests_per_minute": 60,
+    "tokens_per_minute": 50_000,
     "split": "allow",
 }
 SAGEMAKER: dict[str, Any] = COMMON | {
     "model": "org/name",
     "backend": "sagemaker",
+    "max_length": 4096,
+    "overlength": "window",
+    "max_query_length": 64,
     "endpoint_name": "reranker",
     "region": "eu-central-1",
     "profile": "search",

@@ -23,3 +23,10 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         return Outcome(code=code, out=out, err=err)
 
     return run
+
+
+@pytest.fixture
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the keys of services out of the environment."""
+    for name in ("JINA_API_KEY", "JINAAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)

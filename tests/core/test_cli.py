@@ -235,11 +235,12 @@ def test_too_long_for_the_model_is_wrong_usage(run: Run, documents: str) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--backend", "api"], "backend='api' is not part of this version"),
+        (["--model", "turbo", "--backend", "api"], "Jina's API needs a key: set JINA_API_KEY"),
         (["--model", "./none"], "there is no directory './none'"),
         (["--model", "."], "is not a reranker that can run here: num_labels is 2"),
     ],
 )
+@pytest.mark.usefixtures("_no_keys")
 def test_unavailable_model_is_one_line_and_3(
     run: Run, documents: str, tmp_path: Path, arguments: list[str], message: str
 ) -> None:

@@ -50,6 +50,31 @@ print(asyncio.run(Reranker(backend=FakeBackend()).ascore("red planet", ["a red s
     assert (done.stdout, done.stderr) == ("[0.5, 0.0]\n", "")
 
 
+def test_service_is_asked_without_extras() -> None:
+    done = light("""
+import asyncio
+from jina_rerank import Reranker
+from jina_rerank.testing import FakeServer
+with FakeServer() as server, Reranker(base_url=server.url) as reranker:
+    print(reranker.score("red planet", ["a red sea", "the sea"]))
+    print(asyncio.run(reranker.ascore("red planet", ["a red sea", "the sea"])))
+""")
+    assert (done.stdout, done.stderr) == ("[0.5, 0.0]\n[0.5, 0.0]\n", "")
+
+
+def test_bar_without_its_library_is_an_error_with_the_command() -> None:
+    done = light("""
+from jina_rerank import MissingDependencyError, Reranker
+from jina_rerank.testing import FakeServer
+with FakeServer() as server, Reranker(base_url=server.url, show_progress=True) as reranker:
+    try:
+        reranker.score("red planet", ["a red sea"])
+    except MissingDependencyError as error:
+        print(error)
+""")
+    assert (done.stdout, done.stderr) == ("show_progress needs tqdm: pip install tqdm\n", "")
+
+
 def test_contracts_load_without_extras_and_without_pytest() -> None:
     done = light("""
 from jina_rerank.testing import BackendContract, FakeBackend, RerankerContract

@@ -20,7 +20,7 @@ from jina_rerank import (
     Reranker,
     Scores,
 )
-from jina_rerank.backends import local
+from jina_rerank.backends import api, local
 from jina_rerank.testing import BackendContract, FakeBackend, RerankerContract
 
 DOCUMENTS = ["the sea", "a red planet", "red wine"]
@@ -323,29 +323,30 @@ def test_closed_reranker_refuses_even_an_empty_call() -> None:
         reranker.load()
 
 
-def test_backend_of_a_later_version_is_an_error_only_when_used() -> None:
-    reranker = Reranker("turbo", backend="api", api_key="jina_secret", timeout=(1, 2.5))
+def test_service_is_not_asked_for_nothing() -> None:
+    reranker = Reranker("turbo", base_url="http://localhost:1", timeout=(1, 2.5))
     assert reranker.settings.timeout == (1, 2.5)
-    with pytest.raises(JinaRerankError, match=r"not part of this version.*use backend='local'"):
-        reranker.rank("q", ["a"])
     assert len(reranker.rank("q", [])) == 0
-    with pytest.raises(
-        JinaRerankError, match="use a model that runs here: turbo, tiny, base, nano"
-    ):
-        Reranker("jina-reranker-v3").rank("q", ["a"])
 
 
-@pytest.mark.parametrize(("model", "extra"), [("turbo", "local"), ("nano", "nano")])
+@pytest.mark.parametrize(
+    ("backend", "model", "package"),
+    [
+        (local, "turbo", "'jina-rerank[local]'"),
+        (local, "nano", "'jina-rerank[nano]'"),
+        (api, "turbo", "jina-rerank"),
+    ],
+)
 def test_missing_library_names_the_command(
-    monkeypatch: pytest.MonkeyPatch, model: str, extra: str
+    monkeypatch: pytest.MonkeyPatch, backend: Any, model: str, package: str
 ) -> None:
     def create(settings: Any) -> Backend:
-        raise ModuleNotFoundError(name="torch")
+        raise ModuleNotFoundError(name="a_library")
 
-    monkeypatch.setattr(local, "create", create)
+    monkeypatch.setattr(backend, "create", create)
     with pytest.raises(MissingDependencyError) as caught:
-        Reranker(model).load()
-    assert f"pip install 'jina-rerank[{extra}]'" in str(caught.value)
+        Reranker(model, backend=backend.__name__.rpartition(".")[2]).load()
+    assert str(caught.value).endswith(f" needs a_library: pip install {package}")
     assert isinstance(caught.value, ImportError)
 
 

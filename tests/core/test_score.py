@@ -400,9 +400,11 @@ def test_output_of_another_process_is_refused(run: Run, folder: Path) -> None:
     assert (folder / "out.jsonl").read_bytes() == b""
 
 
+@pytest.mark.usefixtures("_no_keys")
 def test_failed_start_leaves_no_file(run: Run, folder: Path) -> None:
     write(folder / "in.jsonl", LINES)
-    assert run("score", "in.jsonl", "--output", "out.jsonl", "--backend", "api").code == 3
+    service = ("--model", "turbo", "--backend", "api")  # without a key
+    assert run("score", "in.jsonl", "--output", "out.jsonl", *service).code == 3
     assert not (folder / "out.jsonl").exists()
 
 

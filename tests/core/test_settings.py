@@ -3,6 +3,7 @@
 import inspect
 import json
 import pickle
+import ssl
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,15 @@ GOOD: dict[str, list[Any]] = {
     "api_key": [None, "jina_x", Secret()],
     "base_url": [None, "http://localhost:8080/v1"],
     "dialect": [None, "jina", "cohere", "tei"],
-    "headers": [None, {}, {"X-Team": "search"}],
-    "verify": [True, False, "/etc/ca.pem"],
+    "headers": [None, {}, {"X-Team": "search", "X-Empty": "", "Cookie": "a=b; c"}],
+    "verify": [True, False, "/etc/ca.pem", Path("ca.pem"), ssl.create_default_context()],
     "timeout": [None, 5, 0.5, (1, 2.5), [1, 2]],
     "deadline": [None, 30.0],
     "attempts": [None, 1, 5],
     "max_concurrency": [None, 4],
     "max_documents_per_request": [None, 100],
+    "requests_per_minute": [None, 1, 500],
+    "tokens_per_minute": [None, 100_000],
     "split": [None, "allow"],
     "http_client": [None, object()],
     "endpoint_name": [None, "my-endpoint"],
@@ -80,6 +83,8 @@ BAD: list[tuple[str, Any, type[Exception]]] = [
     *((name, 0, ValueError) for name in ("top_n", "max_length", "max_query_length")),
     *((name, 0, ValueError) for name in ("batch_tokens", "attempts", "max_concurrency")),
     ("max_documents_per_request", -1, ValueError),
+    ("requests_per_minute", 0, ValueError),
+    ("tokens_per_minute", 1.5, TypeError),
     ("top_n", 2.0, TypeError),
     ("top_n", "3", TypeError),
     ("top_n", True, TypeError),
@@ -95,6 +100,8 @@ BAD: list[tuple[str, Any, type[Exception]]] = [
     ("score_threshold", 10**400, ValueError),
     ("base_url", "http://user:password@localhost", ValueError),
     ("base_url", "user@localhost:8080", ValueError),
+    ("base_url", "ftp://localhost", ValueError),
+    ("base_url", "https://host/v1?api_key=x", ValueError),
     ("overlength", "error", ValueError),
     ("on_error", "ignore", ValueError),
     ("dtype", "int3", ValueError),
@@ -112,6 +119,12 @@ BAD: list[tuple[str, Any, type[Exception]]] = [
     ("dialect", "voyage", ValueError),
     ("headers", [("a", "b")], TypeError),
     ("headers", {"a": 1}, TypeError),
+    ("headers", {"a b": "c"}, ValueError),
+    ("headers", {"": "c"}, ValueError),
+    ("headers", {"a": "b\r\nc: d"}, ValueError),
+    ("headers", {"a": "\u00fc"}, ValueError),
+    ("verify", None, TypeError),
+    ("verify", 1, TypeError),
     ("timeout", 0, ValueError),
     ("timeout", float("inf"), ValueError),
     ("timeout", "5", TypeError),
@@ -190,6 +203,12 @@ def test_key_in_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch)
         ({"backend": "api", "endpoint_name": "e"}, "endpoint_name is for backend='sagemaker'"),
         ({"endpoint_name": "e", "base_url": "http://localhost"}, "base_url is for backend='api'"),
         ({"backend": "sagemaker"}, "needs endpoint_name"),
+        ({"backend": "api", "max_length": 512}, "max_length is for backend='local'"),
+        ({"base_url": "localhost", "max_query_length": 64}, "max_query_length is for backend="),
+        ({"api_key": "x", "overlength": "window"}, "overlength='window' is for backend='local'"),
+        ({"model": "nano", "backend": "api"}, "nano is not among Jina's models"),
+        ({"base_url": "http://host", "api_key": "jina_x"}, "base_url is plain http beyond this"),
+        ({"base_url": "http://host", "headers": {"X-Api-Key": "x"}}, "base_url is plain http"),
         ({"model": "jina-reranker-v3", "backend": "local"}, "use backend='api'"),
         ({"model": "turbo", "max_length": 8193}, "at most 8192, the context of jina-reranker-v1"),
         ({"max_length": 100, "max_query_length": 100}, "leave room for the document"),
@@ -204,8 +223,10 @@ def test_contradiction_is_refused_with_the_fix(arguments: dict[str, Any], named:
         Reranker(**arguments)
 
 
-def test_lengths_of_a_service_are_its_own() -> None:
-    assert Reranker("turbo", backend="api", max_length=10_000).settings.max_length == 10_000
+def test_key_over_plain_http_may_go_to_this_machine_alone() -> None:
+    assert Reranker(base_url="http://localhost:8080", api_key="jina_x").settings.api_key == "jina_x"
+    headers = {"X-Team": "search"}
+    assert Reranker(base_url="http://tei:80", headers=headers).settings.headers == headers
 
 
 def test_keywords_of_another_backend_are_kept() -> None:

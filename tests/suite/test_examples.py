@@ -18,6 +18,9 @@ from .pages import PAGES, blocks
 RUN_AS_FILES = ROOT / "docs" / "adding-a-backend.md"
 """Its blocks are files of a project, which `test_guide.py` writes and runs."""
 
+HIDDEN = re.compile("<!--+ (?:skip|invisible-code-block): ")
+"""What a reader does not see: a skipped block, or one that prepares the next."""
+
 
 @pytest.fixture(scope="module")
 def collected() -> Counter[str]:
@@ -31,9 +34,9 @@ def collected() -> Counter[str]:
 
 
 def test_every_python_block_of_every_page_is_collected(collected: Counter[str]) -> None:
-    skips = {page: page.read_text(encoding="utf-8").count("<!-- skip: ") for page in PAGES}
+    hidden = {page: len(HIDDEN.findall(page.read_text(encoding="utf-8"))) for page in PAGES}
     expected = {
-        str(page.relative_to(ROOT)): count + skips[page]  # each is collected as well
+        str(page.relative_to(ROOT)): count + hidden[page]  # each is collected as well
         for page in PAGES
         if page != RUN_AS_FILES
         and (count := sum(block.language in {"python", "py"} for block in blocks(page)))

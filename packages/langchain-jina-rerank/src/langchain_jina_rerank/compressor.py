@@ -77,6 +77,8 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
         max_concurrency: Requests under way at once; None is 2.
         max_documents_per_request: Longer lists are split over requests; None is the backend's own
             limit.
+        requests_per_minute: Requests to start in any minute; None is no limit.
+        tokens_per_minute: Tokens to send in any minute; None is no limit.
         split: `"allow"` permits splitting for listwise models, whose scores it changes.
         http_client: An HTTP client to use instead of an own one.
         endpoint_name: The SageMaker endpoint.
@@ -147,6 +149,8 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
         attempts: int | None = None,
         max_concurrency: int | None = None,
         max_documents_per_request: int | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
         split: str | None = None,
         http_client: Any = None,
         endpoint_name: str | None = None,

@@ -43,7 +43,21 @@ class CheckpointError(JinaRerankError):
 
 
 class APIError(JinaRerankError):
-    """Base of everything that goes wrong between this process and a remote reranker."""
+    """Base of everything that goes wrong between this process and a remote reranker.
+
+    Attributes:
+        attempts: Each failed try in a few words, such as ``HTTP 503``, in order; empty if the
+            error came without any.
+    """
+
+    attempts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the message, and the tries if there were several."""
+        if len(self.attempts) < 2:  # noqa: PLR2004 - one try needs no list
+            return super().__str__()
+        which = f": {', '.join(self.attempts)}" if len(set(self.attempts)) > 1 else ""
+        return f"{super().__str__()} (tried {len(self.attempts)} times{which})"
 
 
 class APIConnectionError(APIError):

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .errors import MissingDependencyError
+
 
 @contextmanager
 def progress(total: int, *, show: bool) -> Iterator[Callable[[int], object]]:
@@ -15,11 +17,18 @@ def progress(total: int, *, show: bool) -> Iterator[Callable[[int], object]]:
     Args:
         total: Documents in all.
         show: Show a bar.
+
+    Raises:
+        MissingDependencyError: A bar was asked for, and tqdm is not installed.
     """
     if not show:
         yield int
         return
-    from tqdm.auto import tqdm  # noqa: PLC0415 - only for who asked
+    try:
+        from tqdm.auto import tqdm  # noqa: PLC0415 - only for who asked
+    except ModuleNotFoundError as error:
+        msg = "show_progress needs tqdm: pip install tqdm"
+        raise MissingDependencyError(msg, name="tqdm") from error
 
     class Bar(tqdm):  # type: ignore[type-arg] # generic for type checkers only
         monitor_interval = 0  # no thread of its own

@@ -1,7 +1,6 @@
 """`Reranker`: check the arguments, ask the backend, sort, cut."""
 
 import importlib
-import importlib.util
 import logging
 import operator
 import os
@@ -17,7 +16,7 @@ from .backends.base import Backend
 from .cache import LeastRecentlyUsed, ScoreCache, complete, recall
 from .errors import JinaRerankError, MissingDependencyError
 from .jobs import Cut, Job
-from .models import MODELS, find
+from .models import find
 from .settings import Settings
 from .types import D, Ranking, Request, Scores
 
@@ -71,6 +70,10 @@ class Reranker:
         max_concurrency: Requests under way at once; None is 2.
         max_documents_per_request: Longer lists are split over requests; None is the backend's own
             limit.
+        requests_per_minute: Requests to start in any minute, for a quota that others share; None
+            is no limit.
+        tokens_per_minute: Tokens to send in any minute, likewise: guessed from the texts, then
+            counted as the service counts them.
         split: `"allow"` permits splitting for listwise models, whose scores it changes.
         http_client: An HTTP client to use instead of an own one.
         endpoint_name: The SageMaker endpoint.
@@ -124,6 +127,8 @@ class Reranker:
         attempts: int | None = None,
         max_concurrency: int | None = None,
         max_documents_per_request: int | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
         split: str | None = None,
         http_client: Any = None,
         endpoint_name: str | None = None,
@@ -162,6 +167,8 @@ class Reranker:
             attempts=attempts,
             max_concurrency=max_concurrency,
             max_documents_per_request=max_documents_per_request,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
             split=split,
             http_client=http_client,
             endpoint_name=endpoint_name,
@@ -482,18 +489,14 @@ def _create(settings: Settings) -> Backend:
         return settings.backend
     name = settings.backend_name
     info = find(settings.model)
-    module = f"{__package__}.backends.{name}"
-    if importlib.util.find_spec(module) is None:
-        here = ", ".join(row.alias for row in MODELS if row.alias and "local" in row.backends)
-        runs = info is None or "local" in info.backends
-        use = "use backend='local'" if runs else f"use a model that runs here: {here}"
-        msg = f"backend={name!r} is not part of this version of jina-rerank; {use}"
-        raise JinaRerankError(msg)
     try:
-        backend: Backend = importlib.import_module(module).create(settings)
+        module = importlib.import_module(f"{__package__}.backends.{name}")
+        backend: Backend = module.create(settings)
     except ModuleNotFoundError as error:
         extra = info.name if info is not None and info.package is not None else name
-        msg = f"backend={name!r} needs {error.name}: pip install 'jina-rerank[{extra}]'"
+        # The API needs no extra: its library comes with jina-rerank itself.
+        package = f"'jina-rerank[{extra}]'" if name != "api" else "jina-rerank"
+        msg = f"backend={name!r} needs {error.name}: pip install {package}"
         raise MissingDependencyError(msg, name=error.name) from error
     return backend
 

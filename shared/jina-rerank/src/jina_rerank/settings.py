@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
+from .address import HOSTED, SECRET_NAME, Address
 from .backends.base import Backend
 from .models import find
 
@@ -18,7 +19,6 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 OVERLENGTH = ("truncate", "window")
 ON_ERROR = ("raise", "keep-order")
 SECRETS = ("api_key", "token")
-SECRET_HEADER = re.compile("auth|cookie|credential|key|password|secret|token", re.IGNORECASE)
 
 COUNTS = (
     "top_n",
@@ -28,6 +28,8 @@ COUNTS = (
     "attempts",
     "max_concurrency",
     "max_documents_per_request",
+    "requests_per_minute",
+    "tokens_per_minute",
 )
 """Keywords that are integers from 1 up, or None."""
 
@@ -87,6 +89,8 @@ class Settings:
     attempts: int | None = None
     max_concurrency: int | None = None
     max_documents_per_request: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     split: str | None = None
     http_client: Any = None
     endpoint_name: str | None = None
@@ -115,6 +119,8 @@ class Settings:
         _check_choice("split", self.split, (None, "allow"))
         for name in TEXTS:
             _check_text(name, getattr(self, name))
+        if self.base_url is not None:
+            Address.of(self.base_url)
         for name in FLAGS:
             _check_type(name, getattr(self, name), bool)
         self._check_cache()
@@ -144,16 +150,18 @@ class Settings:
         for name in SECRETS:
             _check_secret(name, getattr(self, name))
         _check_timeout(self.timeout)
-        if self.base_url is not None and re.match(r"(\w+://)?[^/?#]*@", self.base_url):
-            msg = "base_url must not hold a user or password; pass api_key or headers"
-            raise ValueError(msg)
+        _check_verify(self.verify)
+        _check_headers(self.headers)
         check_seconds("deadline", self.deadline)
-        if self.headers is not None and not (
-            isinstance(self.headers, Mapping)
-            and all(isinstance(text, str) for pair in self.headers.items() for text in pair)
-        ):
-            msg = "headers must be a mapping of strings to strings"
-            raise TypeError(msg)
+        if self.base_url is not None:
+            names = self.headers if self.headers is not None else ()
+            secret = self.api_key is not None or any(map(SECRET_NAME.search, names))
+            if secret and not Address.of(self.base_url).keeps_secrets:
+                msg = (
+                    "base_url is plain http beyond this machine, where others can read a key: "
+                    "use https, or leave api_key and secret headers out"
+                )
+                raise ValueError(msg)
 
     def _check_lengths(self) -> None:
         longest, query = self.max_length, self.max_query_length
@@ -191,6 +199,10 @@ class Settings:
             raise ValueError(msg)
         if chosen == "local":
             self._check_local()
+        if chosen == "api":
+            self._check_api()
+        if chosen == "sagemaker":
+            self._check_sagemaker()
 
     def _check_local(self) -> None:
         info = find(self.model)
@@ -200,6 +212,49 @@ class Settings:
             msg = f"{info.name} does not run locally: use backend='api' or backend='sagemaker'"
             raise ValueError(msg)
         check_context(self.max_length, info.context, info.name)
+
+    def _check_api(self) -> None:
+        """Refuse what a service cannot do and would have to ignore, with other scores."""
+        self._check_no_lengths()
+        info = find(self.model)
+        hosted = Address.of(self.base_url if self.base_url is not None else HOSTED).is_jina
+        if hosted and info is not None and "api" not in info.backends:
+            msg = f"{info.name} is not among Jina's models: use backend='local', or one of theirs"
+            raise ValueError(msg)
+
+    def _check_sagemaker(self) -> None:
+        """Refuse what boto3 or an endpoint would have to ignore, and names that are none."""
+        self._check_no_lengths()
+        others = {
+            "dialect='cohere'": self.dialect == "cohere",
+            "headers": self.headers is not None,
+            "http_client": self.http_client is not None,
+            "requests_per_minute": self.requests_per_minute is not None,
+            "tokens_per_minute": self.tokens_per_minute is not None,
+            "an ssl.SSLContext": not isinstance(self.verify, bool | str | os.PathLike),
+        }
+        for name, is_given in others.items():
+            if is_given:
+                msg = f"{name} is for backend='api', not 'sagemaker': leave it out"
+                raise ValueError(msg)
+        for name in ("endpoint_name", "inference_component", "target_variant"):
+            value = getattr(self, name)
+            if value is not None and re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,62}", value) is None:
+                msg = f"{name} is a name, no ARN or URL: letters, digits and hyphens, at most 63"
+                raise ValueError(msg)
+
+    def _check_no_lengths(self) -> None:
+        given = {
+            "overlength='window'": self.overlength == "window",
+            "max_length": self.max_length is not None,
+            "max_query_length": self.max_query_length is not None,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                msg = (
+                    f"{name} is for backend='local': a service cuts at its own limit; leave it out"
+                )
+                raise ValueError(msg)
 
     @property
     def backend_name(self) -> str:
@@ -229,9 +284,7 @@ class Settings:
             kept["backend"] = "api" if self.api_key is not None else None
         if self.headers is not None:
             kept["headers"] = {
-                name: value
-                for name, value in self.headers.items()
-                if not SECRET_HEADER.search(name)
+                name: value for name, value in self.headers.items() if not SECRET_NAME.search(name)
             }
         return kept
 
@@ -369,6 +422,31 @@ def _check_secret(name: str, value: object) -> None:
     if not value.strip():
         msg = f"{name} must not be empty; leave it out instead"
         raise ValueError(msg)
+
+
+def _check_verify(verify: object) -> None:
+    # An ssl.SSLContext is known by what it has: importing ssl takes its time.
+    if not isinstance(verify, bool | str | os.PathLike) and not hasattr(verify, "verify_mode"):
+        kind = type(verify).__name__
+        msg = f"verify must be a bool, the path of a CA file or an ssl.SSLContext, got {kind}"
+        raise TypeError(msg)
+
+
+def _check_headers(headers: object) -> None:
+    if headers is None:
+        return
+    if not isinstance(headers, Mapping) or not all(
+        isinstance(text, str) for pair in headers.items() for text in pair
+    ):
+        msg = "headers must be a mapping of strings to strings"
+        raise TypeError(msg)
+    for name, value in headers.items():
+        if re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII) is None:
+            msg = f"headers has the name {name!r}, which is none of HTTP's"
+            raise ValueError(msg)
+        if re.fullmatch(r"[\t\x20-\x7e]*", value) is None:
+            msg = f"headers[{name!r}] has a character that HTTP does not allow there"
+            raise ValueError(msg)
 
 
 def _check_device(device: object) -> None:

@@ -1,4 +1,4 @@
-"""What tests need: a backend without a model, and the contracts of backends and rerankers.
+"""What tests need: a backend without a model, services without a network, and contracts.
 
 Subclass a contract in a test module, give it the fixture that it names, and pytest runs it::
 
@@ -15,9 +15,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import ClassVar
 
-from .backends.base import Backend
-from .reranker import Reranker
-from .types import Document, Request, Scores
+from ..backends.base import Backend
+from ..reranker import Reranker
+from ..types import Document, Request, Scores
+from .overlap import word_overlap
+from .server import Drop, FakeServer, Received, Stall
+
+__all__ = [
+    "QUERY",
+    "TEXTS",
+    "BackendContract",
+    "Drop",
+    "FakeBackend",
+    "FakeServer",
+    "Received",
+    "RerankerContract",
+    "Stall",
+    "word_overlap",
+]
 
 QUERY = "Which planet is red?"
 TEXTS = [
@@ -26,16 +41,6 @@ TEXTS = [
     "The sea is blue.",
     "Red wine stains.",
 ]
-
-
-def word_overlap(query: str, text: str) -> float:
-    """Score a text by the share of the query's words that it has: in [0, 1], no model needed.
-
-    >>> word_overlap("red planet", "a red sea")
-    0.5
-    """
-    words = set(query.lower().split())
-    return len(words & set(text.lower().split())) / len(words)
 
 
 class FakeBackend(Backend):

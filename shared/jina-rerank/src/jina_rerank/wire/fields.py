@@ -1,0 +1,208 @@
+"""JSON, and fields of it that may be anything: each read as what it should be, or refused."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import APIResponseError
+from ..types import Document
+from .values import Answer, InvalidRequestError, Result
+
+JSON = {"content-type": "application/json"}
+
+
+def dump(value: object) -> bytes:
+    """Write JSON, compact and in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Make an answer of a JSON value."""
+    return Answer(status, dump(value), JSON | dict(headers if headers is not None else {}))
+
+
+def load(body: bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deep to read.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        msg = "JSON nested too deep"
+        raise ValueError(msg) from error
+
+
+def load_reply(answer: Answer) -> Any:
+    """Read the JSON of a successful answer.
+
+    Raises:
+        APIResponseError: It is none; the message says what it is, and not what is in it.
+    """
+    try:
+        return load(answer.body)
+    except ValueError:
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        said = f"{len(answer.body)} bytes of {kind or 'no content type'}"
+        msg = f"the reply is not JSON but {said}: check the address, or what stands in between"
+        raise APIResponseError(msg) from None  # a JSONDecodeError holds the body
+
+
+def load_request(body: bytes) -> dict[str, Any]:
+    """Read the JSON object of a request.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    try:
+        value = load(body)
+    except ValueError:
+        field, reason = "", "JSON decode error"
+        raise InvalidRequestError(field, reason) from None  # a JSONDecodeError holds the body
+    if not isinstance(value, dict):
+        field, reason = "", "Input should be a valid dictionary"
+        raise InvalidRequestError(field, reason)
+    return value
+
+
+def results(value: object, score: str, *, under: str = "results") -> tuple[Result, ...]:
+    """Read the results of a reply.
+
+    Args:
+        value: What should be the list of them.
+        score: The name of the score's field.
+        under: How the list is called in a message.
+
+    Raises:
+        APIResponseError: It is not a list of objects with an index and a finite score.
+    """
+    if not isinstance(value, list):
+        msg = f"the reply has no list of {under}: check the address and dialect"
+        raise APIResponseError(msg)
+    return tuple(_result(item, score, f"{under}[{i}]") for i, item in enumerate(value))
+
+
+def _result(item: object, score: str, name: str) -> Result:
+    if not isinstance(item, dict):
+        msg = f"the reply's {name} is not an object"
+        raise APIResponseError(msg)
+    index: Any = item.get("index")
+    number: Any = item.get(score)
+    if type(index) is not int:
+        msg = f"the reply's {name} has no integer index"
+        raise APIResponseError(msg)
+    if not is_finite(number):
+        msg = f"the reply's {name} has no finite {score}: check dialect, or the server's model"
+        raise APIResponseError(msg)
+    document = item.get("document", item.get("text"))
+    is_text = isinstance(document, str) or (isinstance(document, dict) and "text" in document)
+    return Result(index=index, score=float(number), document=document if is_text else None)
+
+
+def is_finite(value: Any) -> bool:
+    """Tell a number that a score can be from anything else."""
+    try:
+        return type(value) in {int, float} and math.isfinite(value)
+    except OverflowError:  # an integer beyond any float
+        return False
+
+
+def tokens(value: object) -> int:
+    """Read a token count; 0 for anything else, which is no reason to lose the scores."""
+    return value if type(value) is int and value >= 0 else 0
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a JSON object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def name(value: object) -> str | None:
+    """Read a name; None for anything else."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def required_text(body: Mapping[str, Any], field: str) -> str:
+    """Read a request's text.
+
+    Raises:
+        InvalidRequestError: It is missing, or no text.
+    """
+    if field not in body:
+        reason = "Field required"
+        raise InvalidRequestError(field, reason)
+    if not isinstance(body[field], str):
+        reason = "Input should be a valid string"
+        raise InvalidRequestError(field, reason)
+    return str(body[field])
+
+
+def required_documents(
+    body: Mapping[str, Any], field: str, *, objects: bool
+) -> tuple[Document, ...]:
+    """Read a request's documents: texts, or where `objects` are allowed objects with a text.
+
+    Raises:
+        InvalidRequestError: They are missing, no list, none, or something else.
+    """
+    value = body.get(field)
+    if field not in body or not isinstance(value, list):
+        reason = "Input should be a valid list" if field in body else "Field required"
+        raise InvalidRequestError(field, reason)
+    if not value:
+        reason = "List should have at least 1 item after validation, not 0"
+        raise InvalidRequestError(field, reason)
+    for i, item in enumerate(value):
+        if isinstance(item, str):
+            continue
+        if not objects or not isinstance(item, dict) or not isinstance(item.get("text"), str):
+            reason = "Input should be a valid string" + (" or have a text" if objects else "")
+            where = f"{field} -> {i}"
+            raise InvalidRequestError(where, reason)
+    return tuple(value)
+
+
+def optional_count(body: Mapping[str, Any], *names: str) -> int | None:
+    """Read a request's count, under the first of its names that is there; None if none is.
+
+    Raises:
+        InvalidRequestError: It is no integer of at least 1.
+    """
+    field, value = _first(body, names)
+    if value is None:
+        return None
+    if type(value) is not int:
+        reason = "Input should be a valid integer"
+        raise InvalidRequestError(field, reason)
+    if value < 1:
+        reason = "Input should be greater than or equal to 1"
+        raise InvalidRequestError(field, reason)
+    return value
+
+
+def optional_flag(body: Mapping[str, Any], *names: str) -> bool | None:
+    """Read a request's flag, under the first of its names that is there; None if none is.
+
+    Raises:
+        InvalidRequestError: It is neither true nor false.
+    """
+    field, value = _first(body, names)
+    if value is not None and not isinstance(value, bool):
+        reason = "Input should be a valid boolean"
+        raise InvalidRequestError(field, reason)
+    return value
+
+
+def optional_text(body: Mapping[str, Any], field: str) -> str | None:
+    """Read a request's text; None if it is not there.
+
+    Raises:
+        InvalidRequestError: It is no text.
+    """
+    return required_text(body, field) if body.get(field) is not None else None
+
+
+def _first(body: Mapping[str, Any], names: Iterable[str]) -> tuple[str, Any]:
+    return next(((name, body[name]) for name in names if body.get(name) is not None), ("", None))
