@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from jina_rerank import Reranker, ServerError
-from jina_rerank.testing import FakeBackend
+from jina_rerank.testing import FakeBackend, FakeServer
 
 KEY = "jina_0123456789abcdef"
 QUERY = "Which planet is red?"
@@ -30,11 +30,13 @@ class AdapterContract(ABC):
 
     Attributes:
         adapter: The class; it takes the keywords of `Reranker`, and `reranker`.
+        distribution: What pip calls it.
         top_n: What it calls `top_n`.
         few: Its default for that.
     """
 
     adapter: ClassVar[Any]
+    distribution: ClassVar[str]
     top_n: ClassVar[str] = "top_n"
     few: ClassVar[int | None] = None
 
@@ -184,6 +186,15 @@ class AdapterContract(ABC):
             self.rerank(adapter, QUERY, TEXTS)
             assert adapter.reranker is reranker
         assert len(backend.requests) == 2
+
+    def test_service_is_told_which_adapter_asks(self) -> None:
+        with FakeServer("jina") as server:
+            adapter = self.make(model="turbo", base_url=server.url)
+            self.rerank(adapter, QUERY, TEXTS)
+            self.rerank(pickle.loads(pickle.dumps(adapter)), QUERY, TEXTS)  # noqa: S301 - made here
+            adapter.reranker.close()
+        for request in server.requests:
+            assert request.headers["user-agent"].endswith(f" {self.distribution}")
 
     def test_keyword_that_contradicts_the_shared_reranker_is_refused(self) -> None:
         with pytest.raises(ValueError, match="overlap"):

@@ -11,6 +11,7 @@ from .contract import AdapterContract
 
 class TestHaystack(AdapterContract):
     adapter = JinaRanker
+    distribution = "jina-rerank-haystack"
     top_n = "top_k"
 
     def rerank(

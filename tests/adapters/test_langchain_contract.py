@@ -10,6 +10,7 @@ from .contract import AdapterContract
 
 class TestLangChain(AdapterContract):
     adapter = JinaRerank
+    distribution = "langchain-jina-rerank"
     few = 3
 
     def rerank(

@@ -10,6 +10,7 @@ from .contract import AdapterContract
 
 class TestLlamaIndex(AdapterContract):
     adapter = JinaRerank
+    distribution = "llama-index-postprocessor-jina-rerank"
     few = 2
 
     def rerank(

@@ -15,6 +15,7 @@ import pytest
 from jina_rerank import MODELS, __version__
 from jina_rerank.cli import main
 from jina_rerank.terminal import clean
+from jina_rerank.testing import FakeServer
 
 from .program import Outcome, Run, Screen, seen, spawn, terminal
 
@@ -488,3 +489,32 @@ def test_terminal_shows_a_readable_table(documents: str, tmp_path: Path) -> None
     assert lines[1].endswith("2  Mars is red because of rust.")
     assert lines[5].startswith("nano · documents.txt · 3 documents")
     assert max(map(len, lines)) <= 60
+
+
+def test_service_of_ones_own_is_asked_for_turbo(run: Run, documents: str) -> None:
+    with FakeServer("tei", model="jina-reranker-v1-turbo-en") as server:
+        outcome = run("rank", "red planet", documents, "--base-url", server.url, "--top-n", "1")
+        assert outcome.code == 0, outcome.err
+        assert server.requests[0].json["query"] == "red planet"
+    assert outcome.out.startswith("0.")
+
+
+def test_service_that_contradicts_another_is_wrong_usage(run: Run, documents: str) -> None:
+    outcome = run("rank", QUERY, documents, "--base-url", "localhost", "--endpoint", "mine")
+    assert outcome.code == 2
+    assert "base_url is for backend='api'" in outcome.err
+
+
+def test_list_that_a_listwise_model_cannot_take_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    many = [f"text {i}" for i in range(2_049)]
+    (tmp_path / "many.txt").write_text("\n".join(many))
+    line = json.dumps({"query": "red planet", "documents": many})
+    (tmp_path / "many.jsonl").write_text(line)
+    with FakeServer("jina") as server:
+        service = ("--model", "jina-reranker-v3", "--base-url", server.url, "--dialect", "jina")
+        ranked = run("rank", "red planet", "many.txt", *service)
+        scored = run("score", "many.jsonl", "--output", "out.jsonl", *service)
+    for outcome in (ranked, scored):
+        assert outcome.code == 2
+        assert "scores documents against each other" in outcome.err
+        assert outcome.err.count("\n") == 1

@@ -101,6 +101,7 @@ def test_user_agent_names_the_suite_and_who_calls() -> None:
     assert ours.startswith("jina-rerank/")
     both = build_headers(None, {"User-Agent": "my-adapter/1.0"})["user-agent"]
     assert both == f"{ours} my-adapter/1.0"
+    assert build_headers(None, {}, "an-adapter")["user-agent"] == f"{ours} an-adapter"
 
 
 def test_secrets_are_the_words_of_headers_that_may_hold_one() -> None:

@@ -397,3 +397,27 @@ def test_forked_child_is_told() -> None:
         os._exit(0 if ok else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert backend.forks == 0
+
+
+def test_engine_of_an_adapter_takes_its_own_keywords_and_checks_them() -> None:
+    backend = FakeBackend()
+    given = {"backend": backend, "top_n": 1, "score_threshold": 0.9, "metadata_mode": "all"}
+    engine = Reranker.for_adapter(given, agent="some-adapter")
+    assert len(engine.rank("red planet", DOCUMENTS)) == len(DOCUMENTS)  # said with each call
+    assert engine.settings.agent == "some-adapter"
+    copy = pickle.loads(pickle.dumps(Reranker.for_adapter({}, agent="some-adapter")))  # noqa: S301
+    assert copy.settings.agent == "some-adapter"
+    assert "agent" not in engine.settings.arguments()
+    with pytest.raises(ValueError, match="top_n must be at least 1"):
+        Reranker.for_adapter({"top_n": 0})
+
+
+def test_engine_that_is_shared_is_taken_as_it_is() -> None:
+    shared = Reranker(backend=FakeBackend())
+    given = {"model": "turbo", "top_n": 3, "own": 1}
+    assert Reranker.for_adapter(given, reranker=shared, agent="some-adapter") is shared
+    assert shared.settings.agent == ""
+    with pytest.raises(ValueError, match="overlap, dtype cannot change a reranker that exists"):
+        Reranker.for_adapter({"overlap": 1, "dtype": "float32"}, reranker=shared)
+    with pytest.raises(TypeError, match="reranker must be a Reranker, got str"):
+        Reranker.for_adapter({}, reranker="nano")  # type: ignore[arg-type] # the point

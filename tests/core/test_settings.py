@@ -164,12 +164,12 @@ def test_unknown_keyword_is_refused_by_name() -> None:
 
 def test_every_keyword_is_tried_documented_and_kept() -> None:
     signature = list(inspect.signature(Reranker).parameters)
-    assert signature == [field.name for field in fields(Settings)]
+    assert [*signature, "agent"] == [field.name for field in fields(Settings)]
     assert set(GOOD) == set(signature) - {"backend"}
     described = inspect.getdoc(Reranker) or ""
     assert [name for name in signature if f"    {name}: " not in described] == []
     defaults = {name: p.default for name, p in inspect.signature(Reranker).parameters.items()}
-    assert defaults == {field.name: field.default for field in fields(Settings)}
+    assert defaults | {"agent": ""} == {field.name: field.default for field in fields(Settings)}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from inspect import signature
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Self
@@ -20,9 +19,8 @@ from pydantic import ConfigDict, SerializationInfo, model_serializer
 
 from jina_rerank import Backend, Ranking, Reranker
 
-DEFAULTS = {name: word.default for name, word in signature(Reranker).parameters.items()}
-PER_CALL = ("top_n", "score_threshold")
-OWN = (*PER_CALL, "keep_retrieval_score")
+DISTRIBUTION = "langchain-jina-rerank"
+OWN = ("top_n", "score_threshold", "keep_retrieval_score")
 SCORES = ("retrieval_score", "relevance_score", "score")
 """Where a document's metadata may hold the score that it was retrieved with, the oldest first."""
 
@@ -166,19 +164,13 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
         reranker: Reranker | None = None,
     ) -> None:
         given = dict(locals())  # first of all: nothing but the arguments is there yet
-        core = {name: given[name] for name in DEFAULTS}
         if jina_api_key is not None:
             if api_key is not None:
                 msg = "api_key and jina_api_key are the same: drop one of the two"
                 raise ValueError(msg)
-            core["api_key"] = jina_api_key
-        Reranker(**core)  # checks every argument, and builds nothing
-        if reranker is None:
-            # What is said per call is not said twice: None then means what it says.
-            reranker = Reranker(**core | dict.fromkeys(PER_CALL))
-        else:
-            _check_alone(core)
-        super().__init__(**{name: given[name] for name in OWN} | {"reranker": reranker})
+            given["api_key"] = jina_api_key
+        engine = Reranker.for_adapter(given, reranker=reranker, agent=DISTRIBUTION)
+        super().__init__(**{name: given[name] for name in OWN} | {"reranker": engine})
 
     @property
     def model(self) -> str:
@@ -348,14 +340,6 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
                 metadata["retrieval_score"] = retrieved[0]
             metadata["relevance_score"] = score
         return document.model_copy(update={"metadata": metadata})
-
-
-def _check_alone(core: Mapping[str, Any]) -> None:
-    """Raise if an argument beside `reranker` wants another one."""
-    told = [name for name, word in core.items() if name not in PER_CALL and word != DEFAULTS[name]]
-    if told:
-        msg = f"{', '.join(told)} cannot change a reranker that exists: say it to Reranker(...)"
-        raise ValueError(msg)
 
 
 def _config(callbacks: Callbacks | None) -> RunnableConfig:

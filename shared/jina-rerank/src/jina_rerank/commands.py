@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Annotated
@@ -95,14 +95,31 @@ Threshold = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Keep scores of at least this.")
 ]
 Model = Annotated[
-    str,
+    str | None,
     typer.Option(
-        metavar="MODEL", help="A name of 'jina-rerank models', a directory, or a Hugging Face id."
+        metavar="MODEL",
+        help="A name of 'jina-rerank models', a directory, or a Hugging Face id; else nano, or "
+        "turbo where a service runs it.",
     ),
 ]
 BackendName = Annotated[
     str | None,
     typer.Option("--backend", metavar="NAME", help="local, api or sagemaker; else what fits."),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A server of your own; chooses the backend api."),
+]
+Dialect = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What it speaks: jina, cohere or tei; else found out."),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A SageMaker endpoint; chooses the backend sagemaker."),
+]
+Region = Annotated[
+    str | None, typer.Option(metavar="REGION", help="Its AWS region; else the configured one.")
 ]
 Paragraphs = Annotated[
     bool,
@@ -176,8 +193,12 @@ def rank(  # noqa: PLR0913 - the options, each by its name
     *,
     top_n: TopN = None,
     threshold: Threshold = None,
-    model: Model = "nano",
+    model: Model = None,
     backend: BackendName = None,
+    base_url: BaseUrl = None,
+    dialect: Dialect = None,
+    endpoint: Endpoint = None,
+    region: Region = None,
     max_length: MaxLength = None,
     dtype: Dtype = "auto",
     device: Device = None,
@@ -194,10 +215,13 @@ def rank(  # noqa: PLR0913 - the options, each by its name
     2 wrong usage
     3 the model or the backend is not available
     """
+    where = {"backend": backend, "base_url": base_url, "endpoint_name": endpoint}
     new = partial(
         Reranker,
-        model,
-        backend=backend,
+        _model(model, where),
+        **where,
+        dialect=dialect,
+        region=region,
         top_n=top_n,
         score_threshold=threshold,
         max_length=max_length,
@@ -232,8 +256,12 @@ def score(  # noqa: PLR0913 - the options, each by its name
     source: Input,
     *,
     output: OutputName,
-    model: Model = "nano",
+    model: Model = None,
     backend: BackendName = None,
+    base_url: BaseUrl = None,
+    dialect: Dialect = None,
+    endpoint: Endpoint = None,
+    region: Region = None,
     max_length: MaxLength = None,
     dtype: Dtype = "auto",
     device: Device = None,
@@ -256,8 +284,16 @@ def score(  # noqa: PLR0913 - the options, each by its name
     2 wrong usage
     3 the model, the backend or the disk is not available
     """
+    where = {"backend": backend, "base_url": base_url, "endpoint_name": endpoint}
     new = partial(
-        Reranker, model, backend=backend, max_length=max_length, dtype=dtype, device=device
+        Reranker,
+        _model(model, where),
+        **where,
+        dialect=dialect,
+        region=region,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
     )
     with _usage():
         new()
@@ -277,6 +313,14 @@ def models(*, as_json: AsJson = False) -> None:
         terminal.show_models()
     else:
         terminal.write_models(as_json=as_json)
+
+
+def _model(model: str | None, where: Mapping[str, str | None]) -> str:
+    """Choose what works at once: the built-in model here, a published one where a service runs."""
+    if model is not None:
+        return model
+    services = {name: value for name, value in where.items() if value not in {None, "local"}}
+    return "turbo" if services else "nano"
 
 
 @contextmanager
@@ -316,6 +360,7 @@ def _rank(reranker: Reranker, query: str, passages: list[Passage]) -> tuple[Rank
         reranker.load()
     waiting = terminal.status(f"Ranking {len(passages):,} documents with {reranker.model}")
     start = time.perf_counter()
-    with nullcontext() if reranker.settings.show_progress else waiting:
+    # A listwise model refuses a list that does not fit one request.
+    with _usage(), nullcontext() if reranker.settings.show_progress else waiting:
         ranking = reranker.rank(query, [passage.text for passage in passages])
     return ranking, time.perf_counter() - start

@@ -6,7 +6,8 @@ import operator
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
+from inspect import signature
 from traceback import format_tb
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,9 @@ from .jobs import Cut, Job
 from .models import find
 from .settings import Settings
 from .types import D, Ranking, Request, Scores
+
+PER_CALL = ("top_n", "score_threshold")
+"""What can be said in a call as well as in the constructor."""
 
 logger = logging.getLogger("jina_rerank")
 
@@ -191,6 +195,55 @@ class Reranker:
         """The model as it was asked for."""
         return self.settings.model
 
+    @classmethod
+    def for_adapter(
+        cls,
+        arguments: Mapping[str, Any],
+        *,
+        reranker: "Reranker | None" = None,
+        agent: str = "",
+    ) -> "Reranker":
+        """Make the engine of a framework's adapter, or take one that is shared.
+
+        Args:
+            arguments: What the adapter was given, by name; what is no keyword of `Reranker` is
+                the adapter's own and left alone.
+            reranker: An engine to share, which no argument may contradict.
+            agent: The adapter's name, which services find in `User-Agent`.
+
+        Returns:
+            The engine. A new one has neither `top_n` nor `score_threshold`: adapters pass them
+            with each call, so that those that share an engine can differ.
+
+        Raises:
+            TypeError: An argument, or `reranker`, has the wrong type.
+            ValueError: An argument is out of range, contradicts another, or is given beside
+                `reranker` and not to it.
+
+        >>> reranker = Reranker("nano")
+        >>> Reranker.for_adapter({"model": "turbo", "top_n": 3}, reranker=reranker) is reranker
+        True
+        """
+        defaults = signature(cls).parameters
+        own = {name: word for name, word in arguments.items() if name in defaults}
+        cls(**own)  # checks every argument, and builds nothing
+        if reranker is None:
+            made = cls(**own | dict.fromkeys(PER_CALL))
+            made.settings = replace(made.settings, agent=agent)
+            return made
+        if not isinstance(reranker, Reranker):
+            msg = f"reranker must be a Reranker, got {type(reranker).__name__}"
+            raise TypeError(msg)
+        told = [
+            name
+            for name, word in own.items()
+            if name not in PER_CALL and word != defaults[name].default
+        ]
+        if told:
+            msg = f"{', '.join(told)} cannot change a reranker that exists: say it to Reranker(...)"
+            raise ValueError(msg)
+        return reranker
+
     def to_dict(self) -> dict[str, Any]:
         """Write down the constructor arguments, without keys, as values that JSON and YAML know.
 
@@ -355,7 +408,7 @@ class Reranker:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the constructor arguments, without the secrets and without the model."""
-        return partial(type(self), **self.settings.arguments()), ()
+        return _rebuild, (type(self), self.settings.arguments(), self.settings.agent)
 
     def _rank(self, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
         backend = self._needed(jobs)
@@ -481,6 +534,13 @@ class Reranker:
             self._cache = _cache(self.settings.cache)
         if self._backend is not None:
             self._backend.after_fork()
+
+
+def _rebuild(kind: type[Reranker], arguments: dict[str, Any], agent: str) -> Reranker:
+    """Make a reranker again from what its pickle holds."""
+    made = kind(**arguments)
+    made.settings = replace(made.settings, agent=agent)
+    return made
 
 
 def _create(settings: Settings) -> Backend:

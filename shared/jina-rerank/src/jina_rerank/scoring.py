@@ -148,7 +148,7 @@ def _score(tasks: Iterator[Task], reranker: Reranker, out: Output, total: int | 
     shown = not out.is_terminal
     with terminal.progress("Scoring", total, done=done, shown=shown) as show:
         for chunk in _chunks(tasks):
-            answers = reranker.score_many([(task.query, task.texts) for task in chunk])
+            answers = _ask(reranker, chunk)
             for task, scores in zip(chunk, answers, strict=True):
                 out.write(task, scores)
             lines += len(chunk)
@@ -157,6 +157,13 @@ def _score(tasks: Iterator[Task], reranker: Reranker, out: Output, total: int | 
         seconds = time.monotonic() - start
         written = terminal.count(lines - out.lines, "line")
         terminal.say(f"{written} scored with {reranker.model} in {seconds:.1f} s")
+
+
+def _ask(reranker: Reranker, chunk: list[Task]) -> list[list[float]]:
+    try:
+        return reranker.score_many([(task.query, task.texts) for task in chunk])
+    except ValueError as error:  # such as a list that a listwise model cannot take in one request
+        raise InputError(str(error)) from error
 
 
 def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:

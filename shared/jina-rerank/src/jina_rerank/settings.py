@@ -101,6 +101,8 @@ class Settings:
     cache: Any = None
     show_progress: bool = False
     on_error: str = "raise"
+    agent: str = ""
+    """The adapter that calls, for a service's logs; `Reranker.for_adapter` sets it."""
 
     def __post_init__(self) -> None:
         """Check each keyword, then what they say together."""
@@ -277,7 +279,9 @@ class Settings:
     def arguments(self) -> dict[str, Any]:
         """Return the keywords that rebuild these settings, without keys, tokens and the like."""
         kept = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name not in SECRETS
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name not in {*SECRETS, "agent"}
         }
         if self.backend is None:
             # A key that is left out must not change which backend it chose.
@@ -298,7 +302,7 @@ class Settings:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without the secrets: the other side finds its key in its own environment."""
-        return partial(Settings, **self.arguments()), ()
+        return partial(Settings, **self.arguments(), agent=self.agent), ()
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> None:

@@ -38,7 +38,7 @@ class Origin:
 
     Attributes:
         model: The model's name in Jina's API, or as the user gave it.
-        settings: `backend`, `max_length` and `dtype`, where they are not the default.
+        settings: `backend`, its address, `max_length` and `dtype`, where they are not the default.
 
     >>> Origin(model="nano", settings={"max_length": 512}).suffix
     b', "model": "nano", "model_settings": {"max_length": 512}}\n'
@@ -53,6 +53,8 @@ class Origin:
         info = find(settings.model)
         options = {
             "backend": (settings.backend_name, "local"),
+            "base_url": (settings.base_url, None),
+            "endpoint_name": (settings.endpoint_name, None),
             "max_length": (settings.max_length, None),
             "dtype": (settings.dtype, "auto"),
         }

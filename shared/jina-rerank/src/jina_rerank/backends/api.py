@@ -83,7 +83,7 @@ class ApiBackend(Backend):
         self._clock = clock if clock is not None else Clock()
         self._address = address
         self._model = _model(settings.model, address)
-        self._headers = build_headers(key, headers)
+        self._headers = build_headers(key, headers, settings.agent)
         self._secrets = secrets(self._headers)
         self._inherited: list[OwnConnections] = []
         self._start()

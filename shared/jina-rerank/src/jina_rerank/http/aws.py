@@ -44,7 +44,7 @@ def connect(settings: Settings, connections: int) -> Any:
         read_timeout=reading,
         max_pool_connections=connections,
         retries={"total_max_attempts": 1, "mode": "standard"},
-        user_agent_extra=f"jina-rerank/{version('jina-rerank')}",
+        user_agent_extra=f"jina-rerank/{version('jina-rerank')} {settings.agent}".rstrip(),
     )
     # None instead of True: AWS_CA_BUNDLE and the configuration then have their say.
     verify = settings.verify

@@ -43,15 +43,16 @@ def find_key(api_key: Any, headers: Mapping[str, str], address: Address) -> str 
     raise AuthenticationError(msg, status=401, code="AUTH_MISSING_API_KEY")
 
 
-def build_headers(key: str | None, given: Mapping[str, str]) -> dict[str, str]:
+def build_headers(key: str | None, given: Mapping[str, str], agent: str = "") -> dict[str, str]:
     """Make the headers of a request; those given win.
 
-    A `User-Agent` that is given, such as an adapter's, is added to our own.
+    `agent` is the adapter that calls. It and a `User-Agent` that is given are added to our own.
     """
+    suite = f"jina-rerank/{version('jina-rerank')} python/{platform.python_version()}"
     ours = {
         "accept": "application/json",
         "content-type": "application/json",
-        "user-agent": f"jina-rerank/{version('jina-rerank')} python/{platform.python_version()}",
+        "user-agent": f"{suite} {agent}".rstrip(),
     }
     if key is not None:
         ours["authorization"] = f"Bearer {key}"

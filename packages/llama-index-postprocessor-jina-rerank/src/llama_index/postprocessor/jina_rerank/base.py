@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from inspect import signature
 from typing import Annotated, Any
 
 from llama_index.core.bridge.pydantic import (
@@ -23,7 +22,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 
 from jina_rerank import Backend, Ranking, Reranker
 
-DEFAULTS = {name: word.default for name, word in signature(Reranker).parameters.items()}
+DISTRIBUTION = "llama-index-postprocessor-jina-rerank"
 PER_CALL = ("top_n", "score_threshold")
 OWN = (*PER_CALL, "metadata_mode", "keep_retrieval_score")
 RETRIEVAL_SCORE = "retrieval_score"
@@ -174,16 +173,10 @@ class JinaRerank(BaseNodePostprocessor):
         reranker: Reranker | None = None,
     ) -> None:
         given = dict(locals())  # first of all: nothing but the arguments is there yet
-        core = {name: given[name] for name in DEFAULTS}
-        Reranker(**core)  # checks every argument, and builds nothing
-        if reranker is None:
-            # What is said per call is not said twice: None then means what it says.
-            reranker = Reranker(**core | dict.fromkeys(PER_CALL))
-        else:
-            _check_alone(core)
+        engine = Reranker.for_adapter(given, reranker=reranker, agent=DISTRIBUTION)
         manager = callback_manager if callback_manager is not None else CallbackManager()
         own = {name: given[name] for name in OWN}
-        super().__init__(**own | {"reranker": reranker, "callback_manager": manager})
+        super().__init__(**own | {"reranker": engine, "callback_manager": manager})
 
     @classmethod
     def class_name(cls) -> str:
@@ -216,7 +209,7 @@ class JinaRerank(BaseNodePostprocessor):
         core = {
             name: value
             for name, value in self.reranker.to_dict().items()
-            if name not in (info.exclude or ()) and name in (info.include or DEFAULTS)
+            if name not in (info.exclude or ()) and (not info.include or name in info.include)
         }
         return {**core, **own, "class_name": self.class_name()}
 
@@ -302,11 +295,3 @@ def _query(bundle: QueryBundle | None) -> str:
         msg = "a query is needed to rerank nodes: pass query_str or query_bundle"
         raise ValueError(msg)
     return bundle.query_str
-
-
-def _check_alone(core: Mapping[str, Any]) -> None:
-    """Raise if an argument beside `reranker` wants another one."""
-    told = [name for name, word in core.items() if name not in PER_CALL and word != DEFAULTS[name]]
-    if told:
-        msg = f"{', '.join(told)} cannot change a reranker that exists: say it to Reranker(...)"
-        raise ValueError(msg)

@@ -15,7 +15,7 @@ from haystack.utils.auth import EnvVarSecret
 
 from jina_rerank import Backend, JinaRerankError, MissingDependencyError, Ranking, Reranker
 
-DEFAULTS = {name: word.default for name, word in signature(Reranker).parameters.items()}
+DISTRIBUTION = "jina-rerank-haystack"
 PER_CALL = ("top_n", "score_threshold")
 SECRETS = ("api_key", "token")
 OWN = {
@@ -168,17 +168,14 @@ class JinaRanker:
         on_error: str = "raise",
     ) -> None:
         given = dict(locals())  # first of all: nothing but the arguments is there yet
+        del given["self"]
         for name, kind in OWN.items():
             _check_type(name, given[name], kind)
         _check_top_k(top_k)
-        core = {name: given[name] for name in DEFAULTS if name in given}
-        if reranker is not None:
-            _check_shared(reranker, core)
-        core["top_n"] = top_k
-        self.api_key = core["api_key"] = _secret(api_key)
-        self.token = core["token"] = _secret(token)
+        self.api_key = given["api_key"] = _secret(api_key)
+        self.token = given["token"] = _secret(token)
         if isinstance(device, ComponentDevice):
-            core["device"] = device.to_torch_str()
+            given["device"] = device.to_torch_str()
         self.top_k = top_k
         self.score_threshold = score_threshold
         self.query_prefix = query_prefix
@@ -188,10 +185,10 @@ class JinaRanker:
         self.meta_fields_to_embed = meta_fields_to_embed
         self.embedding_separator = embedding_separator
         self.keep_retrieval_score = keep_retrieval_score
-        self._renew: Callable[[], Reranker] = partial(Reranker, **core)
+        self._renew: Callable[[], Reranker] = partial(
+            Reranker.for_adapter, given, reranker=reranker, agent=DISTRIBUTION
+        )
         self.reranker = self._renew()  # checks every argument, and builds nothing
-        if reranker is not None:
-            self.reranker, self._renew = reranker, lambda: reranker
 
     # Haystack's metaclass would show (*args, **kwargs) to whoever asks: notebooks, `help`, Sphinx.
     __signature__ = signature(partial(__init__, None))  # type: ignore[arg-type] # self
@@ -342,15 +339,6 @@ class JinaRanker:
         if self.keep_retrieval_score and document.score is not None:
             meta["retrieval_score"] = document.score
         return replace(document, score=score, meta=meta)
-
-
-def _check_shared(reranker: object, core: Mapping[str, Any]) -> None:
-    """Raise if `reranker` is none, or an argument wants another one."""
-    _check_type("reranker", reranker, Reranker)
-    told = [name for name, word in core.items() if name not in PER_CALL and word != DEFAULTS[name]]
-    if told:
-        msg = f"{', '.join(told)} cannot change a reranker that exists: say it to Reranker(...)"
-        raise ValueError(msg)
 
 
 def _check_top_k(top_k: int | None) -> None:
