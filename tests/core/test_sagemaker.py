@@ -699,8 +699,9 @@ def test_endpoint_without_boto3_names_the_extra(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_keyword_that_sagemaker_cannot_follow_is_refused(given: dict[str, Any], named: str) -> None:
+    settings = Settings(**{"endpoint_name": "my-reranker"} | given)
     with pytest.raises(ValueError, match=named):
-        make(**given)
+        module.create(settings)
 
 
 @pytest.mark.parametrize("verify", [False, Path("ca.pem"), "ca.pem"])

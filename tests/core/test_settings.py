@@ -203,10 +203,6 @@ def test_key_in_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch)
         ({"backend": "api", "endpoint_name": "e"}, "endpoint_name is for backend='sagemaker'"),
         ({"endpoint_name": "e", "base_url": "http://localhost"}, "base_url is for backend='api'"),
         ({"backend": "sagemaker"}, "needs endpoint_name"),
-        ({"backend": "api", "max_length": 512}, "max_length is for backend='local'"),
-        ({"base_url": "localhost", "max_query_length": 64}, "max_query_length is for backend="),
-        ({"api_key": "x", "overlength": "window"}, "overlength='window' is for backend='local'"),
-        ({"model": "nano", "backend": "api"}, "nano is not among Jina's models"),
         ({"base_url": "http://host", "api_key": "jina_x"}, "base_url is plain http beyond this"),
         ({"base_url": "http://host", "headers": {"X-Api-Key": "x"}}, "base_url is plain http"),
         ({"model": "jina-reranker-v3", "backend": "local"}, "use backend='api'"),
@@ -221,6 +217,26 @@ def test_key_in_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_contradiction_is_refused_with_the_fix(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         Reranker(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"backend": "api", "max_length": 512}, "max_length is for backend='local'"),
+        ({"base_url": "localhost", "max_query_length": 64}, "max_query_length is for backend="),
+        ({"api_key": "x", "overlength": "window"}, "overlength='window' is for backend='local'"),
+        ({"model": "nano", "backend": "api"}, "nano is not among Jina's models"),
+        ({"endpoint_name": "e", "max_length": 512}, "max_length is for backend='local'"),
+        ({"endpoint_name": "e", "headers": {"X-Team": "a"}}, "headers is for backend='api'"),
+    ],
+)
+def test_what_a_service_cannot_follow_is_kept_and_refused_on_first_use(
+    arguments: dict[str, Any], named: str
+) -> None:
+    reranker = Reranker(**arguments, on_error="keep-order")
+    assert all(getattr(reranker.settings, name) == value for name, value in arguments.items())
+    with pytest.raises(ValueError, match=named):
+        reranker.rank("red planet", ["the sea"])
 
 
 def test_key_over_plain_http_may_go_to_this_machine_alone() -> None:

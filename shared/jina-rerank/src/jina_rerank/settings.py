@@ -201,10 +201,6 @@ class Settings:
             raise ValueError(msg)
         if chosen == "local":
             self._check_local()
-        if chosen == "api":
-            self._check_api()
-        if chosen == "sagemaker":
-            self._check_sagemaker()
 
     def _check_local(self) -> None:
         info = find(self.model)
@@ -215,9 +211,21 @@ class Settings:
             raise ValueError(msg)
         check_context(self.max_length, info.context, info.name)
 
-    def _check_api(self) -> None:
-        """Refuse what a service cannot do and would have to ignore, with other scores."""
+    def check_service(self) -> None:
+        """Raise for what a service would have to ignore; its backend asks, before its first request.
+
+        Not the constructor: keywords may be said for several backends, and kept.
+
+        Raises:
+            ValueError: The backend cannot follow a keyword; the message names it.
+        """
         self._check_no_lengths()
+        if self.backend_name == "api":
+            self._check_api()
+        else:
+            self._check_sagemaker()
+
+    def _check_api(self) -> None:
         info = find(self.model)
         hosted = Address.of(self.base_url if self.base_url is not None else HOSTED).is_jina
         if hosted and info is not None and "api" not in info.backends:
@@ -226,7 +234,6 @@ class Settings:
 
     def _check_sagemaker(self) -> None:
         """Refuse what boto3 or an endpoint would have to ignore, and names that are none."""
-        self._check_no_lengths()
         others = {
             "dialect='cohere'": self.dialect == "cohere",
             "headers": self.headers is not None,

@@ -39,7 +39,12 @@ BYTES_PER_TOKEN = 4
 
 
 def create(settings: Settings) -> "ApiBackend":
-    """Make the backend; it connects on first use."""
+    """Make the backend; it connects on first use.
+
+    Raises:
+        ValueError: A keyword is one that no service can follow.
+    """
+    settings.check_service()
     return ApiBackend(settings)
 
 

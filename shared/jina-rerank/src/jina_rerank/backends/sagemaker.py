@@ -41,7 +41,12 @@ OVERHEAD = 256
 
 
 def create(settings: Settings) -> "SageMakerBackend":
-    """Make the backend; boto3 looks for credentials on first use."""
+    """Make the backend; boto3 looks for credentials on first use.
+
+    Raises:
+        ValueError: A keyword is one that SageMaker cannot follow.
+    """
+    settings.check_service()
     return SageMakerBackend(settings)
 
 
