@@ -298,7 +298,7 @@ def test_model_may_come_first() -> None:
         ({"endpoint_name": "x", "base_url": "y"}, ValueError, "drop one of the two"),
         ({"api_key": "a", "jina_api_key": "b"}, ValueError, "api_key and jina_api_key"),
         ({"keep_retrieval_score": []}, ValidationError, "keep_retrieval_score"),
-        ({"reranker": "turbo"}, ValidationError, "instance of Reranker"),
+        ({"reranker": "turbo"}, TypeError, "reranker must be a Reranker"),
         ({"reranker": Reranker(), "device": "cpu"}, ValueError, "device cannot change"),
         ({"reranker": Reranker(), "jina_api_key": "a"}, ValueError, "api_key cannot change"),
     ],
