@@ -467,8 +467,8 @@ def test_constructor_reads_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_arguments_of_the_official_ranker_are_taken() -> None:
     ranker = JinaRanker("jina-reranker-v2-base-multilingual", Secret.from_env_var("K"), 5, 0.1)
-    settings = ranker.reranker.settings
-    assert (settings.backend_name, settings.top_n, settings.score_threshold) == ("api", 5, 0.1)
+    assert ranker.reranker.settings.backend_name == "api"
+    assert (ranker.top_k, ranker.score_threshold) == (5, 0.1)
     assert ranker.model == "jina-reranker-v2-base-multilingual"
 
 

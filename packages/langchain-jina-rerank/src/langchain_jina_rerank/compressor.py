@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.cross_encoders import BaseCrossEncoder
@@ -15,7 +15,7 @@ from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
 )
-from pydantic import ConfigDict, SerializationInfo, model_serializer
+from pydantic import ConfigDict, SerializationInfo, WithJsonSchema, model_serializer
 
 from jina_rerank import Backend, Ranking, Reranker
 
@@ -64,7 +64,7 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
         local_files_only: Use only what is already on this machine.
         token: Hugging Face token, as a string or `SecretStr`; None uses that of `hf auth login`.
         api_key: Key of the service, as a string or `SecretStr`; it chooses `backend="api"`. None
-            reads `JINA_API_KEY` when a service needs a key.
+            reads `JINA_API_KEY`, or else `JINAAI_API_KEY`, when a service needs a key.
         base_url: The service's address; None is Jina's.
         dialect: The service's wire format: `"jina"`, `"cohere"` or `"tei"`; None finds out.
         headers: Headers added to each request. Those that may hold a secret are never dumped.
@@ -113,7 +113,7 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
         arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True
     )
 
-    reranker: Reranker
+    reranker: Annotated[Reranker, WithJsonSchema(None)]
     top_n: int | None
     score_threshold: float | None
     keep_retrieval_score: bool
@@ -309,7 +309,8 @@ class JinaRerank(BaseDocumentCompressor, BaseCrossEncoder):
         """Write down the arguments, without keys: `JinaRerank(**compressor.model_dump())`."""
         json = info.mode_is_json()
         core = self.reranker.to_dict() if json else self.reranker.settings.arguments()
-        own = {name: getattr(self, name) for name in OWN}
+        # None means the reranker's own limit, which a shared one may have.
+        own = {name: value for name in OWN if (value := getattr(self, name)) is not None}
         left_out = info.exclude or ()
         return {
             name: value

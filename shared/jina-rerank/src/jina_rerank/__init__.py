@@ -8,6 +8,7 @@
 """
 
 from .backends.base import Backend
+from .cache import ScoreCache
 from .errors import (
     APIConnectionError,
     APIError,
@@ -53,6 +54,7 @@ __all__ = [
     "Ranking",
     "RateLimitError",
     "Reranker",
+    "ScoreCache",
     "Scores",
     "ServerError",
     "Usage",

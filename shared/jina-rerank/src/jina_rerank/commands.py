@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Annotated
@@ -215,11 +215,12 @@ def rank(  # noqa: PLR0913 - the options, each by its name
     2 wrong usage
     3 the model or the backend is not available
     """
-    where = {"backend": backend, "base_url": base_url, "endpoint_name": endpoint}
     new = partial(
         Reranker,
-        _model(model, where),
-        **where,
+        _model(model, backend, base_url, endpoint),
+        backend=backend,
+        base_url=base_url,
+        endpoint_name=endpoint,
         dialect=dialect,
         region=region,
         top_n=top_n,
@@ -284,11 +285,12 @@ def score(  # noqa: PLR0913 - the options, each by its name
     2 wrong usage
     3 the model, the backend or the disk is not available
     """
-    where = {"backend": backend, "base_url": base_url, "endpoint_name": endpoint}
     new = partial(
         Reranker,
-        _model(model, where),
-        **where,
+        _model(model, backend, base_url, endpoint),
+        backend=backend,
+        base_url=base_url,
+        endpoint_name=endpoint,
         dialect=dialect,
         region=region,
         max_length=max_length,
@@ -315,12 +317,11 @@ def models(*, as_json: AsJson = False) -> None:
         terminal.write_models(as_json=as_json)
 
 
-def _model(model: str | None, where: Mapping[str, str | None]) -> str:
+def _model(model: str | None, *service: str | None) -> str:
     """Choose what works at once: the built-in model here, a published one where a service runs."""
     if model is not None:
         return model
-    services = {name: value for name, value in where.items() if value not in {None, "local"}}
-    return "turbo" if services else "nano"
+    return "nano" if {*service} <= {None, "local"} else "turbo"
 
 
 @contextmanager

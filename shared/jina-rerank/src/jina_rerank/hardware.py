@@ -53,8 +53,9 @@ def compile_now(prepare: Callable[[], object], probe: Callable[[], object]) -> N
         prepare()
         probe()
     except Exception as error:
+        reason = " ".join(str(error).split())[:200]
         msg = (
-            f"compile=True failed with {type(error).__name__}: it needs a C++ compiler; "
+            f"compile=True failed ({type(error).__name__}: {reason}); it needs a C++ compiler: "
             f"install g++ or leave compile out"
         )
         raise MissingDependencyError(msg) from error

@@ -39,7 +39,8 @@ class Directory:
             found = ", ".join(sorted(entry.name for entry in self.path.iterdir())[:12]) or "nothing"
             msg = (
                 f"{str(self.path)!r} has no {name}; it holds {found}; "
-                f"a reranker needs config.json, tokenizer.json and model.safetensors"
+                f"a reranker needs config.json, tokenizer.json and model.safetensors, and other "
+                f"forms of weights are not read"
             )
             raise ModelNotFoundError(msg)
         if not os.access(path, os.R_OK):
@@ -117,7 +118,10 @@ class Hub:
             msg = f"{_unknown(self.repo)}; for a private or gated repository run 'hf auth login'"
             raise ModelNotFoundError(msg) from error
         except errors.RemoteEntryNotFoundError as error:
-            msg = f"{where} has no {name} on the hub"
+            msg = (
+                f"{where} has no {name} on the hub; "
+                f"a reranker needs config.json, tokenizer.json and model.safetensors"
+            )
             raise ModelNotFoundError(msg) from error
         except (
             errors.LocalEntryNotFoundError,

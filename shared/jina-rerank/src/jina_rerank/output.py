@@ -228,14 +228,20 @@ def opened_output(name: str, stdout: BinaryIO, origin: Origin) -> Iterator[Outpu
 
 def _own(file: FileIO, path: Path) -> None:
     """Lock a file; the kernel unlocks it, however this process ends."""
+    name = str(path)
     try:
         _lock(file)
         # Its last owner may have removed it since it was opened.
         lost = not os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except OSError:
+    except (BlockingIOError, PermissionError, FileNotFoundError):
         lost = True
+    except OSError as error:
+        msg = (
+            f"{name!r} cannot be locked against other processes ({error.strerror}): "
+            f"choose an --output on a file system that has locks"
+        )
+        raise JinaRerankError(msg) from error
     if lost:
-        name = str(path)
         msg = (
             f"{name!r} is being written by another process; wait for it, or choose another --output"
         )

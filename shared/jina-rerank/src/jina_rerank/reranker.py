@@ -86,7 +86,7 @@ class Reranker:
         inference_component: The SageMaker inference component.
         target_variant: The SageMaker production variant.
         cache: Keep scores between calls: how many in memory, or a store of your own with ``get``
-            and ``set`` (see `jina_rerank.cache.ScoreCache`). None keeps none.
+            and ``set`` (see `ScoreCache`). None keeps none.
         show_progress: Show a progress bar on standard error.
         on_error: What `rank` does when the backend fails: `"raise"`, or `"keep-order"` to return
             the documents in input order, marked `failed`, and log one warning. `score` always
@@ -208,7 +208,8 @@ class Reranker:
         Args:
             arguments: What the adapter was given, by name; what is no keyword of `Reranker` is
                 the adapter's own and left alone.
-            reranker: An engine to share, which no argument may contradict.
+            reranker: An engine to share, which no argument may contradict; one that is the default
+                cannot be told from none.
             agent: The adapter's name, which services find in `User-Agent`.
 
         Returns:
@@ -217,8 +218,7 @@ class Reranker:
 
         Raises:
             TypeError: An argument, or `reranker`, has the wrong type.
-            ValueError: An argument is out of range, contradicts another, or is given beside
-                `reranker` and not to it.
+            ValueError: An argument is out of range, or contradicts another, or `reranker`.
 
         >>> reranker = Reranker("nano")
         >>> Reranker.for_adapter({"model": "turbo", "top_n": 3}, reranker=reranker) is reranker
@@ -226,7 +226,7 @@ class Reranker:
         """
         defaults = signature(cls).parameters
         own = {name: word for name, word in arguments.items() if name in defaults}
-        cls(**own)  # checks every argument, and builds nothing
+        asked = cls(**own).settings  # checks every argument, and builds nothing
         if reranker is None:
             made = cls(**own | dict.fromkeys(PER_CALL))
             made.settings = replace(made.settings, agent=agent)
@@ -237,7 +237,9 @@ class Reranker:
         told = [
             name
             for name, word in own.items()
-            if name not in PER_CALL and word != defaults[name].default
+            if name not in PER_CALL
+            and word != defaults[name].default
+            and getattr(asked, name) != getattr(reranker.settings, name)
         ]
         if told:
             msg = f"{', '.join(told)} cannot change a reranker that exists: say it to Reranker(...)"
@@ -409,6 +411,18 @@ class Reranker:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the constructor arguments, without the secrets and without the model."""
         return _rebuild, (type(self), self.settings.arguments(), self.settings.agent)
+
+    def __copy__(self) -> Self:
+        """Make a reranker with the same arguments, and no model yet: keys stay in the process."""
+        settings = self.settings
+        names = signature(type(self)).parameters
+        made = type(self)(**{name: getattr(settings, name) for name in names})
+        made.settings = settings
+        return made
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        """Do what `copy.copy` does: the arguments do not change."""
+        return self.__copy__()
 
     def _rank(self, jobs: list[Job[D]], cut: Cut) -> list[Ranking[D]]:
         backend = self._needed(jobs)

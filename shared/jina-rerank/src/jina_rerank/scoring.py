@@ -13,7 +13,7 @@ from .output import STDOUT, Output, opened_output
 from .reranker import Reranker
 from .tasks import Item, Origin, Task
 
-CHARACTERS = 1 << 18
+CHARACTERS = 1 << 17
 """About how much is held of the lines that are scored together: some batches, seconds of work."""
 
 

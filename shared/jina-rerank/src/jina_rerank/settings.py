@@ -353,16 +353,14 @@ def _plain(name: str, value: object) -> object:
     """Return a keyword's value as one that JSON knows."""
     if name == "device" and value is not None:
         return str(value)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
     if isinstance(value, tuple | list):
         return [_plain(name, item) for item in value]
-    if isinstance(value, Mapping):
-        return dict(value)
-    if value is None or isinstance(value, str | bool | float):
+    if isinstance(value, os.PathLike | Mapping):
+        return os.fspath(value) if isinstance(value, os.PathLike) else dict(value)
+    if value is None or isinstance(value, str | bool):
         return value
-    if hasattr(value, "__index__"):
-        return operator.index(value)
+    if hasattr(value, "__float__"):  # NumPy's numbers are written as Python's
+        return operator.index(value) if hasattr(value, "__index__") else float(value)
     msg = (
         f"{name} is a {type(value).__name__}, an object that cannot be written down: "
         f"leave it out, and pass it when the reranker is made again"

@@ -1,6 +1,9 @@
 """Weights through transformers: safetensors only, complete, finite, and never remote code."""
 
 import json
+import os
+import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,20 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 """Of weights in several files: the file of each tensor."""
 
+NUMBERED = re.compile(r"\.\d+\.")
+"""In the name of a tensor: it is one of a stack of layers."""
+
+_locks = [threading.Lock()]
+"""One: transformers loads with settings of the whole process, so one model loads at a time."""
+
+
+def _after_fork_in_child() -> None:
+    _locks[0] = threading.Lock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
 
 def weights(source: Source) -> list[Path]:
     """Return the files of a checkpoint's weights, fetching them first if need be.
@@ -31,15 +48,21 @@ def weights(source: Source) -> list[Path]:
         try:
             index = source.file(INDEX)
         except ModelNotFoundError:
-            msg = f"{missing}; only safetensors are read, which save_pretrained of transformers writes"
-            raise ModelNotFoundError(msg) from missing
+            raise missing from None
+    return [source.file(name) for name in _files(index)]
+
+
+def _files(index: Path) -> list[str]:
+    """Name the files that an index of tensors names."""
+    msg = f"{str(index)!r} does not say which file holds which tensor"
     try:
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        files = sorted({Path(name).name for name in names})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        msg = f"{str(index)!r} does not say which file holds which tensor"
+        stored = json.loads(index.read_text(encoding="utf-8"))
+        files = sorted({Path(name).name for name in stored["weight_map"].values()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(msg) from error
-    return [source.file(name) for name in files]
+    if not files or "metadata" not in stored:  # which transformers reads
+        raise CheckpointError(msg)
+    return files
 
 
 def load(files: list[Path], values: Mapping[str, Any], *, dtype: torch.dtype, where: str) -> Any:
@@ -67,10 +90,10 @@ def load(files: list[Path], values: Mapping[str, Any], *, dtype: torch.dtype, wh
 
     for file in files:
         _check_header(file)
-    with _quiet(transformers), _explained(where, values):
+    with _locks[0], _quiet(transformers), _explained(where, values):
         model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
             files[0].parent,
-            dtype=dtype,
+            dtype=torch.float32,  # any other is torch's default meanwhile, in all threads
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
@@ -80,11 +103,13 @@ def load(files: list[Path], values: Mapping[str, Any], *, dtype: torch.dtype, wh
     broken = [name for name, part in model.named_parameters() if not bool(part.isfinite().all())]
     complaints = {
         "missing": sorted(report["missing_keys"]),
+        # Other heads may be there; layers that the config does not have may not.
+        "unexpected": sorted(filter(NUMBERED.search, report["unexpected_keys"])),
         "misshapen": [_misshapen(*entry) for entry in sorted(report["mismatched_keys"])],
         "not finite": broken,
     }
     refuse(where, complaints)
-    return model.eval().requires_grad_(requires_grad=False)
+    return model.to(dtype).eval().requires_grad_(requires_grad=False)
 
 
 def _check_header(file: Path) -> None:
@@ -106,7 +131,7 @@ def _explained(where: str, values: Mapping[str, Any]) -> Iterator[None]:
         yield
     except Exception as error:  # of many libraries, and of classes that share no base
         kind = values["model_type"]
-        reason = next(iter(str(error).splitlines()), "")
+        reason = " ".join(str(error).split())
         msg = f"transformers cannot load {where} (model_type {kind!r}): {type(error).__name__}: {reason}"
         raise CheckpointError(msg) from error
 

@@ -57,7 +57,7 @@ class CrossEncoderScorer:
         self._types = _type_rows(model)
         words = model.get_input_embeddings().num_embeddings
         self.tokenizer.check(words, self._types or ANY, settings.model)
-        self._padding = config.pad_token_id if config.pad_token_id is not None else 0
+        self._padding = _padding(config, where)
         self.fit = Fit.of(settings, self.tokenizer.template, _context(model, where), settings.model)
         if settings.compile:
             probe = [self.tokenizer.template.fill([0], [0])]
@@ -80,6 +80,15 @@ class CrossEncoderScorer:
         placed = {name: values.to(self.device) for name, values in inputs.items()}
         logits: Tensor = self.model(**placed).logits.squeeze(1)
         return logits.to("cpu", torch.promote_types(logits.dtype, torch.float32))
+
+
+def _padding(config: Any, where: str) -> int:
+    """Return the id that fills the shorter inputs of a batch; decoders often have none."""
+    padding: int | None = config.pad_token_id
+    if padding is None:
+        msg = f"{where} has no pad_token_id in its config.json, as every encoder has"
+        raise CheckpointError(msg)
+    return padding
 
 
 def _padded(rows: list[list[int]], length: int, filler: int) -> Tensor:

@@ -61,7 +61,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{str(path)!r} is not valid JSON: {error}"
         raise CheckpointError(msg) from error
     if not isinstance(values, dict):

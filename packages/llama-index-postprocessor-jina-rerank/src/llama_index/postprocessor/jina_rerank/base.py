@@ -275,7 +275,8 @@ class JinaRerank(BaseNodePostprocessor):
         if score is None:
             return node.model_copy()
         inner = node.node
-        if self.keep_retrieval_score and node.score is not None:
+        kept = RETRIEVAL_SCORE in inner.metadata  # by a reranker before
+        if self.keep_retrieval_score and node.score is not None and not kept:
             inner = _with_retrieval_score(inner, node.score)
         return node.model_copy(update={"node": inner, "score": score})
 

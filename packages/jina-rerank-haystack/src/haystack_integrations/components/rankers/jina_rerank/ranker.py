@@ -1,6 +1,7 @@
 """`JinaRanker`: Haystack documents in and out of `jina_rerank.Reranker`, which does the rest."""
 
 import asyncio
+import operator
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -44,8 +45,8 @@ class JinaRanker:
         model: `turbo`, `tiny`, `nano`, ..., a directory, a Hugging Face id, or a name that the
             chosen service knows.
         api_key: Key of the service, as a `Secret` or a string; it chooses `backend="api"`. None
-            reads `JINA_API_KEY` when a service needs a key. One from `Secret.from_token`, or a
-            string, cannot be saved with a pipeline.
+            reads `JINA_API_KEY`, or else `JINAAI_API_KEY`, when a service needs a key. One from
+            `Secret.from_token`, or a string, cannot be saved with a pipeline.
         top_k: How many documents to return; None returns all.
         score_threshold: Return documents with a score of at least this; applied before `top_k`.
         query_prefix: Put before the query, for models that were trained with an instruction.
@@ -185,8 +186,9 @@ class JinaRanker:
         self.meta_fields_to_embed = meta_fields_to_embed
         self.embedding_separator = embedding_separator
         self.keep_retrieval_score = keep_retrieval_score
-        self._renew: Callable[[], Reranker] = partial(
-            Reranker.for_adapter, given, reranker=reranker, agent=DISTRIBUTION
+        # In a closure, where nobody prints it: headers may hold a key.
+        self._renew: Callable[[], Reranker] = lambda: Reranker.for_adapter(
+            given, reranker=reranker, agent=DISTRIBUTION
         )
         self.reranker = self._renew()  # checks every argument, and builds nothing
 
@@ -294,14 +296,20 @@ class JinaRanker:
         keys = [name for name in SECRETS if not isinstance(arguments[name], EnvVarSecret)]
         return partial(type(self), **arguments | dict.fromkeys(keys)), ()
 
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        """Make a ranker with the same arguments, and no model yet: keys stay in the process."""
+        settings = self.reranker.settings
+        core = {name: getattr(settings, name) for name in settings.arguments()}
+        return type(self)(**self._arguments(core))
+
     def _arguments(self, core: dict[str, Any]) -> dict[str, Any]:
         """Return the constructor's arguments, given those of the reranker."""
         top_n, threshold = (core.pop(name) for name in PER_CALL)
         return {
             **core,
             **{name: getattr(self, name) for name in (*OWN, *SECRETS)},
-            "top_k": _first(self.top_k, top_n),
-            "score_threshold": _first(self.score_threshold, threshold),
+            "top_k": _first(_plain(self.top_k, operator.index), top_n),
+            "score_threshold": _first(_plain(self.score_threshold, float), threshold),
         }
 
     def _call(
@@ -337,13 +345,15 @@ class JinaRanker:
             return document
         meta = dict(document.meta)
         if self.keep_retrieval_score and document.score is not None:
-            meta["retrieval_score"] = document.score
+            meta.setdefault("retrieval_score", document.score)  # a reranker before may have kept it
         return replace(document, score=score, meta=meta)
 
 
 def _check_top_k(top_k: int | None) -> None:
     """Raise unless `top_k` is None or an integer above 0; the core would call it `top_n`."""
-    _check_type("top_k", top_k, int | None)
+    if top_k is not None and (isinstance(top_k, bool) or not hasattr(top_k, "__index__")):
+        msg = f"top_k must be an integer, got {type(top_k).__name__}"
+        raise TypeError(msg)
     if top_k is not None and top_k <= 0:
         msg = f"top_k must be > 0, but got {top_k}"
         raise ValueError(msg)
@@ -374,6 +384,11 @@ def _distinct(documents: list[Document]) -> list[Document]:
         if _first(document.score, -inf) > _first(rival.score, -inf):
             best[document.id] = document
     return list(best.values())
+
+
+def _plain(value: Any, kind: Callable[[Any], Any]) -> Any:
+    """Write NumPy's numbers as Python's."""
+    return kind(value) if value is not None else None
 
 
 def _first(value: Any, other: Any) -> Any:
