@@ -1,6 +1,7 @@
 """What every adapter does alike, whatever its framework: a class of plain tests to subclass."""
 
 import asyncio
+import copy
 import inspect
 import logging
 import pickle
@@ -196,6 +197,16 @@ class AdapterContract(ABC):
         for request in server.requests:
             assert request.headers["user-agent"].endswith(f" {self.distribution}")
 
+    def test_copy_in_the_process_keeps_its_key(self) -> None:
+        adapter = self.make(model="turbo", api_key=KEY)
+        settings = copy.deepcopy(adapter).reranker.settings
+        assert find_key(settings) == KEY
+
+    def test_limits_of_a_shared_reranker_survive_a_pickle(self) -> None:
+        shared = Reranker("nano", top_n=1)
+        made = pickle.loads(pickle.dumps(self.make(reranker=shared)))  # noqa: S301 - made here
+        assert len(self.rerank(made, QUERY, TEXTS)) == 1
+
     def test_keyword_that_contradicts_the_shared_reranker_is_refused(self) -> None:
         with pytest.raises(ValueError, match="overlap"):
             self.make(reranker=Reranker("nano"), overlap=10)
@@ -227,3 +238,11 @@ class AsyncOnly(FakeBackend):
         """Count."""
         self.awaited += 1
         return await super().ascore(query, documents)
+
+
+def find_key(settings: Any) -> str:
+    """Open the key of a reranker, which a framework may have wrapped."""
+    key = settings.api_key
+    for method in ("get_secret_value", "resolve_value"):
+        key = getattr(key, method)() if hasattr(key, method) else key
+    return str(key)

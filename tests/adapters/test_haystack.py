@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from haystack import Document, Pipeline, component
 from haystack.core.errors import DeserializationError
@@ -200,9 +201,9 @@ def test_top_k_below_one_is_refused_by_its_name(documents: list[Document], top_k
 
 
 def test_top_k_of_another_type_is_refused_by_its_name(documents: list[Document]) -> None:
-    with pytest.raises(TypeError, match="top_k must be int"):
+    with pytest.raises(TypeError, match="top_k must be an integer"):
         JinaRanker(top_k="3")  # type: ignore[arg-type] # the point of the test
-    with pytest.raises(TypeError, match="top_k must be int"):
+    with pytest.raises(TypeError, match="top_k must be an integer"):
         JinaRanker(backend=FakeBackend()).run(QUERY, documents, top_k=2.0)  # type: ignore[arg-type]
 
 
@@ -871,3 +872,27 @@ def test_openinference_sees_a_reranker(
     assert found["reranker.top_k"] == 1
     assert found["reranker.output_documents.0.document.id"] == "1"
     assert found["reranker.output_documents.0.document.score"] == 1.0
+
+
+def test_retrieval_score_survives_a_second_ranker(backend: FakeBackend) -> None:
+    ranker = JinaRanker(backend=backend, keep_retrieval_score=True)
+    once = ranker.run("red", [Document(content="red sea", score=0.25)])["documents"]
+    (twice,) = ranker.run("red", once)["documents"]
+    assert twice.meta["retrieval_score"] == 0.25
+
+
+def test_numbers_of_numpy_are_saved_as_plain_ones() -> None:
+    ranker = JinaRanker(top_k=np.int64(3), score_threshold=np.float64(0.5), timeout=np.float32(2))
+    found = saved(ranker)
+    assert (found["top_k"], found["score_threshold"], found["timeout"]) == (3, 0.5, 2.0)
+
+
+@pytest.mark.parametrize("top_k", [True, 2.0, "2"])
+def test_top_k_that_is_no_integer_is_refused(top_k: Any) -> None:
+    with pytest.raises(TypeError, match="top_k must be an integer"):
+        JinaRanker(top_k=top_k)
+
+
+def test_headers_are_in_no_attribute_that_prints() -> None:
+    ranker = JinaRanker(backend="api", headers={"Authorization": "Bearer secret"})
+    assert "secret" not in repr(vars(ranker))

@@ -611,3 +611,16 @@ class TestRetriever(RetrieversIntegrationTests):
     @pytest.mark.xfail(reason="ContextualCompressionRetriever has no argument for a number")
     def test_k_constructor_param(self) -> None:
         super().test_k_constructor_param()
+
+
+def test_limits_of_a_shared_reranker_are_dumped() -> None:
+    compressor = JinaRerank(reranker=Reranker("nano", top_n=1, score_threshold=0.9), top_n=None)
+    for again in (
+        JinaRerank(**compressor.model_dump()),
+        JinaRerank.model_validate_json(compressor.model_dump_json()),
+    ):
+        assert (again.top_n, again.score_threshold) == (1, 0.9)
+
+
+def test_schema_names_the_fields() -> None:
+    assert {"top_n", "score_threshold"} <= set(JinaRerank.model_json_schema()["properties"])

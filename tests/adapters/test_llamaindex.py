@@ -666,3 +666,11 @@ def test_retriever_tool_returns_the_best_node(how: str, index: VectorStoreIndex)
     )
     output = tool(QUERY) if how == "sync" else asyncio.run(tool.acall(QUERY))
     assert [node.text for node in output.raw_output] == ["red planet"]
+
+
+def test_retrieval_score_survives_a_second_reranker() -> None:
+    rerank = fake(keep_retrieval_score=True)
+    once = rerank.postprocess_nodes([scored("red", 0.25)], query_str=QUERY)
+    (twice,) = rerank.postprocess_nodes(once, query_str=QUERY)
+    assert twice.node.metadata["retrieval_score"] == 0.25
+    assert twice.node.excluded_llm_metadata_keys == ["retrieval_score"]

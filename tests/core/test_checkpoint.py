@@ -237,6 +237,7 @@ def test_every_bad_value_in_the_config_is_named_at_once() -> None:
     ("content", "reason"),
     [
         (b"", "not valid JSON"),
+        (b"[" * 10**5, "not valid JSON"),
         (b'{"vocab_size": ', "not valid JSON"),
         (b'{"name": "\xff"}', "not valid JSON"),
         (b"[1, 2]", "not a JSON object"),

@@ -1,9 +1,11 @@
 """Other cross-encoders, through transformers: the same numbers, and what is refused."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from jina_rerank import (
     Reranker,
 )
 from jina_rerank.backends import local
+from jina_rerank.cross_encoder import checkpoint
 from jina_rerank.settings import Settings
 from jina_rerank.testing import BackendContract, RerankerContract
 
@@ -141,7 +144,7 @@ def test_context_is_the_models(families: dict[str, Path], family: str) -> None:
 def test_windows_and_dtypes_work_as_for_jina_bert(families: dict[str, Path]) -> None:
     exact = Reranker(families["bert"], overlength="window", max_length=40).score(QUERY, TEXTS)
     assert all(0 < score < 1 for score in exact)
-    for dtype, bound in (("float64", 1e-5), ("float16", 1e-2), ("bfloat16", 0.2)):
+    for dtype, bound in (("float64", 1e-5), ("float16", 5e-2), ("bfloat16", 0.2)):
         reranker = Reranker(families["bert"], dtype=dtype, overlength="window", max_length=40)
         assert reranker.score(QUERY, TEXTS) == pytest.approx(exact, abs=bound)
 
@@ -220,7 +223,7 @@ def test_config_that_is_no_reranker_is_refused_before_the_weights_are_read(
         ({"model_type": "flurb"}, "does not recognize this architecture"),
         ({"model_type": "whisper"}, "Unrecognized configuration class"),
         ({"num_attention_heads": 5}, "not a multiple of the number of attention heads"),
-        ({"max_position_embeddings": None}, "max_position_embeddings"),
+        ({"max_position_embeddings": None}, "expected int, got NoneType"),
         ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}}, "Import"),
     ],
 )
@@ -275,11 +278,11 @@ def test_pickled_weights_are_never_opened(bert: Path) -> None:
     (bert / "model.safetensors").rename(bert / "pytorch_model.bin")
     message = refusal(bert, ModelNotFoundError)
     assert "has no model.safetensors; it holds config.json, pytorch_model.bin" in message
-    assert "only safetensors are read" in message
+    assert "other forms of weights are not read" in message
 
 
 @pytest.mark.parametrize(
-    "text", ["no JSON", "[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": 1}}']
+    "text", ["no JSON", "[" * 10**5, "[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": 1}}']
 )
 def test_index_that_names_no_files_is_refused(bert: Path, text: str) -> None:
     (bert / "model.safetensors").unlink()
@@ -311,6 +314,47 @@ def test_missing_transformers_names_the_command(
     monkeypatch.setitem(sys.modules, "transformers", None)
     message = refusal(bert, MissingDependencyError)
     assert "needs transformers: pip install 'jina-rerank[local]'" in message
+
+
+def test_models_that_load_at_once_keep_out_of_each_others_way(families: dict[str, Path]) -> None:
+    logging = transformers.utils.logging
+    before = logging.get_verbosity(), torch.get_default_dtype()
+    jobs = [(name, dtype) for name in families for dtype in ("float32", "float64")] * 3
+    expected = {job: score(families[job[0]], job[1]) for job in jobs}
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda job: score(families[job[0]], job[1]), jobs))
+    for job, scores in zip(jobs, found, strict=True):
+        assert scores == pytest.approx(expected[job], abs=1e-5)
+    assert (logging.get_verbosity(), torch.get_default_dtype()) == before
+
+
+def score(directory: Path, dtype: str) -> list[float]:
+    with Reranker(directory, dtype=dtype) as reranker:
+        return reranker.score(QUERY, TEXTS)
+
+
+def test_fork_while_another_thread_loads_can_load(families: dict[str, Path]) -> None:
+    with checkpoint._locks[0]:  # as another thread of the parent might at the time of the fork
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if len(score(families["bert"], "float32")) == len(TEXTS) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_layers_that_the_config_does_not_have_are_refused(bert: Path) -> None:
+    change_config(bert, num_hidden_layers=1)
+    assert "unexpected (bert.encoder.layer.1." in refusal(bert)
+
+
+def test_head_of_another_task_is_left_alone(bert: Path) -> None:
+    expected = Reranker(bert).score(QUERY, TEXTS)
+    change_tensors(bert, lambda t: t.update({"cls.predictions.bias": torch.zeros(3)}))
+    assert Reranker(bert).score(QUERY, TEXTS) == expected
+
+
+def test_model_without_padding_is_refused(bert: Path) -> None:
+    change_config(bert, pad_token_id=None)
+    assert "has no pad_token_id in its config.json" in refusal(bert)
 
 
 @pytest.mark.hub

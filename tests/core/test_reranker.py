@@ -1,14 +1,16 @@
 """`Reranker` over a backend without a model: checking, sorting, cutting, failing, closing."""
 
 import asyncio
+import copy
 import logging
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 from jina_rerank import (
     APIConnectionError,
@@ -360,23 +362,23 @@ def test_pickle_keeps_the_arguments_and_drops_the_secrets() -> None:
     reranker = Reranker("turbo", base_url="http://localhost:1/v1", api_key="jina_secret", top_n=3)
     data = pickle.dumps(reranker)
     assert b"secret" not in data
-    copy = pickle.loads(data)  # noqa: S301 - made two lines above
-    assert copy.settings.arguments() == reranker.settings.arguments()
-    assert copy.settings.api_key is None
+    again = pickle.loads(data)  # noqa: S301 - made two lines above
+    assert again.settings.arguments() == reranker.settings.arguments()
+    assert again.settings.api_key is None
 
 
 def test_pickle_without_the_key_keeps_the_backend_that_it_chose() -> None:
-    copy = pickle.loads(pickle.dumps(Reranker("turbo", api_key="jina_secret")))  # noqa: S301 - made here
-    assert copy.settings.api_key is None
-    assert copy.settings.backend_name == "api"
+    again = pickle.loads(pickle.dumps(Reranker("turbo", api_key="jina_secret")))  # noqa: S301 - made here
+    assert again.settings.api_key is None
+    assert again.settings.backend_name == "api"
 
 
 def test_pickle_drops_headers_that_may_hold_a_secret() -> None:
     headers = {"Authorization": "Bearer secret", "X-Api-Key": "secret", "X-Team": "search"}
     data = pickle.dumps(Reranker("turbo", backend="api", headers=headers))
     assert b"secret" not in data
-    copy = pickle.loads(data)  # noqa: S301 - made two lines above
-    assert copy.settings.headers == {"X-Team": "search"}
+    again = pickle.loads(data)  # noqa: S301 - made two lines above
+    assert again.settings.headers == {"X-Team": "search"}
 
 
 def test_forked_child_is_told() -> None:
@@ -405,8 +407,8 @@ def test_engine_of_an_adapter_takes_its_own_keywords_and_checks_them() -> None:
     engine = Reranker.for_adapter(given, agent="some-adapter")
     assert len(engine.rank("red planet", DOCUMENTS)) == len(DOCUMENTS)  # said with each call
     assert engine.settings.agent == "some-adapter"
-    copy = pickle.loads(pickle.dumps(Reranker.for_adapter({}, agent="some-adapter")))  # noqa: S301
-    assert copy.settings.agent == "some-adapter"
+    again = pickle.loads(pickle.dumps(Reranker.for_adapter({}, agent="some-adapter")))  # noqa: S301
+    assert again.settings.agent == "some-adapter"
     assert "agent" not in engine.settings.arguments()
     with pytest.raises(ValueError, match="top_n must be at least 1"):
         Reranker.for_adapter({"top_n": 0})
@@ -417,7 +419,25 @@ def test_engine_that_is_shared_is_taken_as_it_is() -> None:
     given = {"model": "turbo", "top_n": 3, "own": 1}
     assert Reranker.for_adapter(given, reranker=shared, agent="some-adapter") is shared
     assert shared.settings.agent == ""
+    same = Reranker("nano", dtype="float32")
+    given = {"model": "nano", "dtype": torch.float32}
+    assert Reranker.for_adapter(given, reranker=same) is same
     with pytest.raises(ValueError, match="overlap, dtype cannot change a reranker that exists"):
         Reranker.for_adapter({"overlap": 1, "dtype": "float32"}, reranker=shared)
     with pytest.raises(TypeError, match="reranker must be a Reranker, got str"):
         Reranker.for_adapter({}, reranker="nano")  # type: ignore[arg-type] # the point
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_copy_in_the_process_keeps_the_keys_and_shares_no_backend(
+    duplicate: Callable[[Reranker], Reranker],
+) -> None:
+    reranker = Reranker.for_adapter({"api_key": "jina_secret"}, agent="some-adapter")
+    made = duplicate(reranker)
+    assert made is not reranker
+    assert made.settings == reranker.settings
+    backend = FakeBackend()
+    reranker = Reranker(backend=backend)
+    made = duplicate(reranker)
+    reranker.close()
+    assert order(made) == [1, 2, 0]

@@ -1,5 +1,6 @@
 """The command `score`: what it writes, and that it goes on where it was left off."""
 
+import errno
 import fcntl
 import gzip
 import io
@@ -398,6 +399,20 @@ def test_output_of_another_process_is_refused(run: Run, folder: Path) -> None:
     assert outcome.code == 3
     assert "'out.jsonl' is being written by another process; wait for it" in outcome.err
     assert (folder / "out.jsonl").read_bytes() == b""
+
+
+def test_file_system_without_locks_is_named_as_such(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    write(folder / "in.jsonl", LINES)
+    outcome = run("score", "in.jsonl", "--output", "out.jsonl")
+    assert outcome.code == 3
+    assert "'out.jsonl' cannot be locked against other processes" in outcome.err
+    assert "choose an --output on a file system that has locks" in outcome.err
 
 
 @pytest.mark.usefixtures("_no_keys")

@@ -271,7 +271,7 @@ def test_dictionary_rebuilds_the_reranker_and_is_json() -> None:
         "base_url": "http://localhost:8080/v1",
         "headers": {"Authorization": "Bearer secret", "X-Team": "search"},
         "verify": Path("ca.pem"),
-        "timeout": (1, 2.5),
+        "timeout": (1, np.float32(2.5)),
         "cache": 100,
     }
     reranker = Reranker(**given)
