@@ -33,12 +33,14 @@ class Environment:
     """A package alone: one table `[[tool.jina-rerank.isolated]]` of its pyproject.toml.
 
     Attributes:
+        path: Its folder.
         name: How pip calls it, with the extra.
         tests: What pytest runs.
         typing: What mypy checks against the installed package, as it does for users.
         needs: What the tests need beside the package and `RUNNER`.
     """
 
+    path: Path
     name: str
     tests: list[str]
     typing: list[str]
@@ -56,6 +58,7 @@ def environments(path: Path) -> Iterator[Environment]:
     for table in read.get("tool", {}).get("jina-rerank", {}).get("isolated", [{}]):
         extra = f"[{table['extra']}]" if "extra" in table else ""
         yield Environment(
+            path=path,
             name=read["project"]["name"] + extra,
             tests=table.get("tests", []),
             typing=table.get("typing", []),
@@ -100,6 +103,22 @@ def tests(session: nox.Session) -> None:
 @nox.parametrize("environment", ENVIRONMENTS, ids=[each.name for each in ENVIRONMENTS])
 def isolated(session: nox.Session, environment: Environment) -> None:
     """Test a package alone: its wheel, what that declares, and nothing else."""
+    alone(session, environment)
+
+
+@nox.session
+@nox.parametrize("environment", ENVIRONMENTS, ids=[each.name for each in ENVIRONMENTS])
+def lowest(session: nox.Session, environment: Environment) -> None:
+    """Test a package alone with the oldest versions that it says it works with."""
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    lows = lower_bounds(environment.path)
+    constraints.write_text("".join(f"{name}=={low}\n" for name, low in lows.items()))
+    session.log(constraints.read_text().replace("\n", " "))
+    alone(session, environment, "-c", str(constraints))
+
+
+def alone(session: nox.Session, environment: Environment, *more: str) -> None:
+    """Install the wheel of a package and what it declares, and run its tests; `more` is for pip."""
     if not environment.tests:
         session.error("pyproject.toml lacks [[tool.jina-rerank.isolated]]: see CONTRIBUTING.md")
     session.env["PYTHONPATH"] = None  # it could name the sources
@@ -107,7 +126,7 @@ def isolated(session: nox.Session, environment: Environment) -> None:
     siblings = Path(session.create_tmp()) / "siblings.txt"
     folders = {project(path)["project"]["name"]: path.as_uri() for path in PACKAGES}
     siblings.write_text("".join(f"{name} @ {folder}\n" for name, folder in folders.items()))
-    constraints = "-c", str(ROOT / "constraints.txt"), "-c", str(siblings)
+    constraints = "-c", str(ROOT / "constraints.txt"), "-c", str(siblings), *more
     session.install(*constraints, environment.name)
     session.run("pip", "check")
     session.install(*constraints, *RUNNER, *environment.needs)
@@ -115,16 +134,6 @@ def isolated(session: nox.Session, environment: Environment) -> None:
     if environment.typing:
         session.install(MYPY)
         session.run("mypy", *environment.typing)
-
-
-@nox.session
-def lowest(session: nox.Session) -> None:
-    """Run the tests with the oldest versions that the packages say they work with."""
-    constraints = Path(session.create_tmp()) / "lowest.txt"
-    constraints.write_text("".join(f"{name}=={low}\n" for name, low in lower_bounds().items()))
-    session.log(constraints.read_text().replace("\n", " "))
-    install(session, *TESTS, *NEEDS, constraints=constraints)
-    session.run("pytest", "tests", *session.posargs)
 
 
 @nox.session
@@ -151,14 +160,14 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
 
 
-def install(session: nox.Session, *more: str, constraints: Path = ROOT / "constraints.txt") -> None:
+def install(session: nox.Session, *more: str) -> None:
     """Install every package with all its extras, and what else a session needs.
 
-    With pip and constraints: another installer, or an open version of torch, may download
+    With pip and the constraints: another installer, or an open version of torch, may download
     gigabytes of CUDA.
     """
     editable = [argument for path in PACKAGES for argument in ("-e", with_extras(path))]
-    session.install("-c", str(constraints), *editable, *more)
+    session.install("-c", str(ROOT / "constraints.txt"), *editable, *more)
 
 
 def with_extras(path: Path) -> str:
@@ -167,27 +176,22 @@ def with_extras(path: Path) -> str:
     return f"{path}[all]" if "all" in extras else str(path)
 
 
-def lower_bounds() -> dict[str, Version]:
-    """Return the lowest version of each dependency that every package of the suite allows.
+def lower_bounds(path: Path) -> dict[str, Version]:
+    """Return the lowest version of each dependency that a package says it works with.
 
     Returns:
         Versions by the dependency's name; a dependency without a lower bound ends the session.
     """
     bounds: dict[str, Version] = {}
     own = {project(path)["project"]["name"] for path in PACKAGES}
-    for path in PACKAGES:
-        for requirement in requirements(path):
-            if requirement.name in own or (
-                requirement.marker and not requirement.marker.evaluate()
-            ):
-                continue
-            lows = [Version(s.version) for s in requirement.specifier if s.operator in {">=", "=="}]
-            if not lows:
-                msg = (
-                    f"{path.name}/pyproject.toml: {requirement} needs a lower bound, such as >=1.0"
-                )
-                raise SystemExit(msg)
-            bounds[requirement.name] = max(*lows, bounds.get(requirement.name, lows[0]))
+    for requirement in requirements(path):
+        if requirement.name in own or (requirement.marker and not requirement.marker.evaluate()):
+            continue
+        lows = [Version(s.version) for s in requirement.specifier if s.operator in {">=", "=="}]
+        if not lows:
+            msg = f"{path.name}/pyproject.toml: {requirement} needs a lower bound, such as >=1.0"
+            raise SystemExit(msg)
+        bounds[requirement.name] = max(*lows, bounds.get(requirement.name, lows[0]))
     return bounds
 
 
