@@ -30,7 +30,7 @@ class LeastRecentlyUsed:
     """Scores in memory, at most so many: the one that was not used for longest makes room.
 
     Args:
-        size: How many scores to keep, at about 250 bytes each.
+        size: How many scores to keep, at about 200 bytes each.
     """
 
     def __init__(self, size: int) -> None:
