@@ -17,7 +17,7 @@ from ..http.pace import Pace
 from ..http.retry import RetryPolicy
 from ..http.routes import ElsewhereError, Routes
 from ..http.slots import Slots
-from ..models import find
+from ..models import find, is_listwise
 from ..progress import progress
 from ..settings import Settings
 from ..types import Request, Scores
@@ -116,9 +116,9 @@ class ApiBackend(Backend):
 
     def score_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests, as many at once as `max_concurrency` allows."""
-        ends = self._ends()
+        ends, search = self._ends(), self._routes.search()
         while True:
-            route = self._routes.current
+            route = search.current
             parts = self._parts(requests, route)
             send = partial(self._send, route, ends)
             try:
@@ -129,7 +129,7 @@ class ApiBackend(Backend):
                         advance(len(answer.values))
                 return _merge(parts, answers)
             except ElsewhereError as elsewhere:
-                self._routes.leave(route, elsewhere)
+                search.missed(elsewhere)
 
     async def ascore(self, query: str, documents: Sequence[str]) -> Scores:
         """Score each text without blocking the event loop."""
@@ -139,16 +139,16 @@ class ApiBackend(Backend):
         """Score several requests without blocking the event loop; as `score_many`."""
         if self._given is not None and not self._given.is_async:
             return await asyncio.to_thread(self.score_many, requests)
-        ends = self._ends()
+        ends, search = self._ends(), self._routes.search()
         while True:
-            route = self._routes.current
+            route = search.current
             parts = self._parts(requests, route)
             try:
                 with self._progress(requests) as advance:
                     send = partial(self._asend, route, ends, advance)
                     return _merge(parts, await _aeach(send, parts, self._count))
             except ElsewhereError as elsewhere:
-                self._routes.leave(route, elsewhere)
+                search.missed(elsewhere)
 
     def identity(self) -> str:
         """Name the service, the dialect and the model."""
@@ -193,7 +193,7 @@ class ApiBackend(Backend):
                 texts = [part.query, *part.documents]
                 now = self._clock.now()
                 error = read_error(answer, texts=texts, secrets=self._secrets, now=now)
-                raise self._routes.check(answer, error)
+                raise self._routes.check(route, answer, error)
             scores = DIALECTS[route.dialect].read_reply(answer).scores(len(part.documents))
             self._routes.stay(route)
             return scores
@@ -203,12 +203,11 @@ class ApiBackend(Backend):
     def _parts(self, requests: Sequence[Request], route: Route) -> list[Part]:
         limit = self._settings.max_documents_per_request
         limit = limit if limit is not None else DIALECTS[route.dialect].DOCUMENTS
-        info = find(self._settings.model)
-        if info is not None and info.listwise and self._settings.split != "allow":
+        if is_listwise(self._settings.model) and self._settings.split != "allow":
             longest = max(len(documents) for _, documents in requests)
             if longest > limit:
                 msg = (
-                    f"{info.name} scores documents against each other, and {longest} do not fit "
+                    f"{self._model} scores documents against each other, and {longest} do not fit "
                     f"one request of {limit}: pass fewer, raise max_documents_per_request, or "
                     f"say split='allow'"
                 )
