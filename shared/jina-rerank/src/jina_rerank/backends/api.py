@@ -1,6 +1,7 @@
 """Scores from a service over HTTP: Jina's API, and every server that speaks a dialect of `wire`."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -116,20 +117,8 @@ class ApiBackend(Backend):
 
     def score_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests, as many at once as `max_concurrency` allows."""
-        ends, search = self._ends(), self._routes.search()
-        while True:
-            route = search.current
-            parts = self._parts(requests, route)
-            send = partial(self._send, route, ends)
-            try:
-                with self._progress(requests) as advance:
-                    answers = []
-                    for answer in _each(send, parts, self._count):
-                        answers.append(answer)
-                        advance(len(answer.values))
-                return _merge(parts, answers)
-            except ElsewhereError as elsewhere:
-                search.missed(elsewhere)
+        with self._client.call() as over:
+            return self._score_many(requests, over)
 
     async def ascore(self, query: str, documents: Sequence[str]) -> Scores:
         """Score each text without blocking the event loop."""
@@ -168,8 +157,25 @@ class ApiBackend(Backend):
         self._inherited.append(self._own)
         self._start()
 
-    def _send(self, route: Route, ends: float, part: Part) -> Scores:
-        return self._client.send(self._outgoing(route, part), self._reader(route, part), ends)
+    def _score_many(self, requests: Sequence[Request], over: threading.Event) -> list[Scores]:
+        ends, search = self._ends(), self._routes.search()
+        while True:
+            route = search.current
+            parts = self._parts(requests, route)
+            send = partial(self._send, route, ends, over)
+            try:
+                with self._progress(requests) as advance:
+                    answers = []
+                    for answer in _each(send, parts, self._count):
+                        answers.append(answer)
+                        advance(len(answer.values))
+                return _merge(parts, answers)
+            except ElsewhereError as elsewhere:
+                search.missed(elsewhere)
+
+    def _send(self, route: Route, ends: float, over: threading.Event, part: Part) -> Scores:
+        request, read = self._outgoing(route, part), self._reader(route, part)
+        return self._client.send(request, read, ends, over)
 
     async def _asend(
         self, route: Route, ends: float, advance: Callable[[int], object], part: Part
