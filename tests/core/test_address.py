@@ -242,3 +242,14 @@ def test_answers_tell_whether_the_server_is_elsewhere() -> None:
 
 def test_only_route_is_never_elsewhere() -> None:
     assert not is_elsewhere(Routes([FIRST]), FIRST, 404)
+
+
+@pytest.mark.parametrize("name", ["code", "sig", "Signature"])
+def test_signature_in_the_query_is_refused_without_its_value(name: str) -> None:
+    with pytest.raises(ValueError, match=f"secret such as '{name}'") as caught:
+        Address.of(f"https://example.com/rerank?{name}=hidden")
+    assert "hidden" not in str(caught.value)
+
+
+def test_parameter_that_only_holds_the_letters_of_a_signature_is_kept() -> None:
+    assert Address.of("https://example.com/?encode=1&design=2").query == "?encode=1&design=2"

@@ -267,7 +267,14 @@ def test_model_is_sent_as_the_service_names_it(model: str, base_url: str, sent: 
 
 def test_identity_names_the_service_and_no_secret() -> None:
     settings = Settings(base_url="https://host/v1?a=b", api_key=KEY, dialect="cohere", model="m")
-    assert ApiBackend(settings).identity() == "api https://host/v1 cohere m"
+    assert ApiBackend(settings).identity() == "api https://host/v1?a=b cohere m"
+
+
+def test_identity_tells_queries_of_an_address_apart() -> None:
+    names = {
+        ApiBackend(Settings(base_url=f"http://localhost:1/rerank?v={v}")).identity() for v in "12"
+    }
+    assert len(names) == 2
 
 
 def test_cache_asks_once(server: FakeServer) -> None:

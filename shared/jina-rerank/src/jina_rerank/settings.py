@@ -152,6 +152,12 @@ class Settings:
             _check_secret(name, getattr(self, name))
         _check_timeout(self.timeout)
         _check_verify(self.verify)
+        if self.http_client is not None and self.verify is not True:
+            msg = (
+                "http_client brings its own TLS, so verify would change nothing: "
+                "make http_client with it, or leave one of the two out"
+            )
+            raise ValueError(msg)
         _check_headers(self.headers)
         check_seconds("deadline", self.deadline)
         if self.base_url is not None:

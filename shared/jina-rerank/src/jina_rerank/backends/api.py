@@ -141,7 +141,7 @@ class ApiBackend(Backend):
 
     def identity(self) -> str:
         """Name the service, the dialect and the model."""
-        return f"api {self._address} {self._settings.dialect} {self._model}"
+        return f"api {self._address}{self._address.query} {self._settings.dialect} {self._model}"
 
     def close(self) -> None:
         """Close the connections; calls that are under way end with a `RuntimeError`."""
