@@ -62,7 +62,7 @@ class Ticks:
         return Clock(
             monotonic=self.look,
             now=lambda: self.time,
-            sleep=self.sleep,
+            wait=lambda _, seconds: self.sleep(seconds),
             asleep=self.asleep,
             random=lambda: 0.0,
         )

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_rerank.address import Address, Route
+from jina_rerank.errors import BadRequestError
 from jina_rerank.http.routes import ElsewhereError, Routes
 from jina_rerank.wire.failure import read_error
 from jina_rerank.wire.values import Answer
@@ -184,49 +185,71 @@ def elsewhere(text: str) -> ElsewhereError:
     return ElsewhereError(read_error(Answer(404, text.encode())))
 
 
-def is_elsewhere(routes: Routes, status: int, body: bytes = b"") -> bool:
+def is_elsewhere(routes: Routes, route: Route, status: int, body: bytes = b"") -> bool:
     answer = Answer(status, body)
-    return isinstance(routes.check(answer, read_error(answer)), ElsewhereError)
+    return isinstance(routes.check(route, answer, read_error(answer)), ElsewhereError)
 
 
 def test_route_that_is_not_there_gives_way_to_the_next() -> None:
-    routes = Routes([FIRST, SECOND])
-    assert routes.current == FIRST
-    routes.leave(FIRST, elsewhere("first"))
-    assert routes.current == SECOND
-    routes.leave(FIRST, elsewhere("another call's"))
-    assert routes.current == SECOND
+    search = Routes([FIRST, SECOND]).search()
+    assert search.current == FIRST
+    search.missed(elsewhere("first"))
+    assert search.current == SECOND
 
 
-def test_last_route_that_is_not_there_raises_the_first_error_and_starts_anew() -> None:
+def test_call_is_not_sent_on_by_what_another_missed() -> None:
     routes = Routes([FIRST, SECOND])
-    routes.leave(FIRST, elsewhere("first"))
-    with pytest.raises(Exception, match="first"):
-        routes.leave(SECOND, elsewhere("second"))
-    assert routes.current == FIRST
+    routes.search().missed(elsewhere("another call's"))
+    assert routes.search().current == FIRST
+
+
+def test_last_route_that_is_not_there_raises_the_first_error() -> None:
+    search = Routes([FIRST, SECOND]).search()
+    search.missed(elsewhere("first"))
+    search.missed(elsewhere("second"))
+    with pytest.raises(BadRequestError, match="first") as caught:
+        _ = search.current
+    assert not isinstance(caught.value, ElsewhereError)
 
 
 def test_route_that_answered_is_kept() -> None:
     routes = Routes([FIRST, SECOND])
-    routes.leave(FIRST, elsewhere("first"))
     routes.stay(SECOND)
+    routes.stay(FIRST)
+    assert routes.search().current == SECOND
+    assert not is_elsewhere(routes, SECOND, 404)
+
+
+def test_call_that_missed_every_route_goes_where_another_was_answered() -> None:
+    routes = Routes([FIRST, SECOND])
+    search = routes.search()
+    search.missed(elsewhere("first"))
+    search.missed(elsewhere("second"))
     routes.stay(SECOND)
-    routes.leave(SECOND, elsewhere("second"))
-    assert routes.current == SECOND
-    assert not is_elsewhere(routes, 404)
+    assert search.current == SECOND
 
 
 def test_answers_tell_whether_the_server_is_elsewhere() -> None:
     routes = Routes([FIRST, SECOND])
-    assert is_elsewhere(routes, 404)
-    assert is_elsewhere(routes, 405)
-    assert is_elsewhere(routes, 422, b"missing field `texts` at line 1")
-    assert not is_elsewhere(routes, 422, b"something else")
-    assert not is_elsewhere(routes, 503)
-    routes.leave(FIRST, elsewhere("first"))
-    assert is_elsewhere(routes, 400, b"something else")
-    assert not is_elsewhere(routes, 422, b'{"error":"too many","error_type":"Validation"}')
+    assert is_elsewhere(routes, FIRST, 404)
+    assert is_elsewhere(routes, FIRST, 405)
+    assert is_elsewhere(routes, FIRST, 422, b"missing field `texts` at line 1")
+    assert not is_elsewhere(routes, FIRST, 422, b"something else")
+    assert not is_elsewhere(routes, FIRST, 503)
+    assert is_elsewhere(routes, SECOND, 400, b"something else")
+    assert not is_elsewhere(routes, SECOND, 422, b'{"error":"too many","error_type":"Validation"}')
 
 
 def test_only_route_is_never_elsewhere() -> None:
-    assert not is_elsewhere(Routes([FIRST]), 404)
+    assert not is_elsewhere(Routes([FIRST]), FIRST, 404)
+
+
+@pytest.mark.parametrize("name", ["code", "sig", "Signature"])
+def test_signature_in_the_query_is_refused_without_its_value(name: str) -> None:
+    with pytest.raises(ValueError, match=f"secret such as '{name}'") as caught:
+        Address.of(f"https://example.com/rerank?{name}=hidden")
+    assert "hidden" not in str(caught.value)
+
+
+def test_parameter_that_only_holds_the_letters_of_a_signature_is_kept() -> None:
+    assert Address.of("https://example.com/?encode=1&design=2").query == "?encode=1&design=2"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import repeat
 from pathlib import Path
@@ -129,6 +130,20 @@ def test_server_is_found_at_any_spelling_of_its_address(kind: str, path: str, as
 
 
 @both
+def test_call_of_many_at_a_wrong_address_asks_each_route_once(ask: Ask) -> None:
+    def fail(_: int) -> APIError:
+        with pytest.raises(BadRequestError) as caught:
+            ask(reranker, QUERY, DOCUMENTS)
+        return caught.value
+
+    with FakeServer("cohere") as server, make(server.url, max_concurrency=16) as reranker:
+        with ThreadPoolExecutor(16) as pool:
+            errors = list(pool.map(fail, range(16)))
+        assert len(server.requests) <= 3 * 16
+    assert {error.attempts for error in errors} == {("HTTP 404",)}
+
+
+@both
 def test_model_that_a_server_does_not_know_is_its_own_error(ask: Ask) -> None:
     with FakeServer("vllm", model="served") as server:
         with make(server.url, model="asked") as reranker:
@@ -180,8 +195,11 @@ def test_tei_is_asked_for_what_it_takes_by_default(ask: Ask) -> None:
 
 
 @both
-def test_listwise_model_is_not_split_without_leave(ask: Ask, server: FakeServer) -> None:
-    settings: dict[str, Any] = {"model": "jina-reranker-v3", "max_documents_per_request": 2}
+@pytest.mark.parametrize("model", ["jina-reranker-v3", "jinaai/jina-reranker-v3"])
+def test_listwise_model_is_not_split_without_leave(
+    ask: Ask, server: FakeServer, model: str
+) -> None:
+    settings: dict[str, Any] = {"model": model, "max_documents_per_request": 2}
     with make(server.url, on_error="keep-order", **settings) as reranker:
         assert len(ask(reranker, QUERY, DOCUMENTS[:2])) == 2
         with pytest.raises(ValueError, match=r"3 do not fit one request of 2: .*split='allow'"):
@@ -249,7 +267,14 @@ def test_model_is_sent_as_the_service_names_it(model: str, base_url: str, sent: 
 
 def test_identity_names_the_service_and_no_secret() -> None:
     settings = Settings(base_url="https://host/v1?a=b", api_key=KEY, dialect="cohere", model="m")
-    assert ApiBackend(settings).identity() == "api https://host/v1 cohere m"
+    assert ApiBackend(settings).identity() == "api https://host/v1?a=b cohere m"
+
+
+def test_identity_tells_queries_of_an_address_apart() -> None:
+    names = {
+        ApiBackend(Settings(base_url=f"http://localhost:1/rerank?v={v}")).identity() for v in "12"
+    }
+    assert len(names) == 2
 
 
 def test_cache_asks_once(server: FakeServer) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from itertools import repeat
 from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,16 +24,21 @@ import trustme
 
 from jina_rerank import (
     APIConnectionError,
+    APIError,
     APIResponseError,
     APITimeoutError,
     RateLimitError,
     Reranker,
     ServerError,
 )
+from jina_rerank.backends.api import ApiBackend
 from jina_rerank.http import client
+from jina_rerank.http.clock import Clock
 from jina_rerank.http.connections import OwnConnections
+from jina_rerank.http.waits import Waits
+from jina_rerank.settings import Settings
 from jina_rerank.testing import Drop, FakeServer, Stall
-from jina_rerank.testing.server import Fault
+from jina_rerank.testing.server import PATIENCE, Fault
 from jina_rerank.wire import jina
 from jina_rerank.wire.values import Answer
 
@@ -40,6 +46,7 @@ from .service_cases import DOCUMENTS, QUERY, Ask, Ticks, ask_async, ask_sync, ma
 
 KEY = "jina_0123456789abcdef0123456789abcdef"
 PRIVATE = ["a private question", "a private document"]
+LATER = Answer(503, b"later", {"retry-after": "30"})
 BUSY = Answer(503, b"<html>busy</html>", {"content-type": "text/html"})
 
 both = pytest.mark.parametrize("ask", [ask_sync, ask_async], ids=["sync", "async"])
@@ -193,6 +200,35 @@ def test_deadline_ends_a_silent_call(ask: Ask, fault: Fault) -> None:
         pytest.raises(APITimeoutError, match="within the deadline"),
     ):
         ask(reranker, QUERY, DOCUMENTS)
+
+
+@both
+def test_deadline_ends_a_call_whose_headers_trickle_in(ask: Ask) -> None:
+    over = threading.Event()
+    was_over = []
+
+    class Trickle(StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            for _ in range(100):
+                if over.wait(0.02):
+                    break
+                self.wfile.write(b"x-more: yes\r\n")
+            was_over.append(over.is_set())
+
+    with TCPServer(("127.0.0.1", 0), Trickle) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with (
+            Reranker(base_url=url, deadline=0.2) as reranker,
+            pytest.raises(APITimeoutError, match="within the deadline"),
+        ):
+            ask(reranker, QUERY, DOCUMENTS)
+        over.set()
+        thread.join()
+    assert was_over != [False]  # it was still sending, unless it found the connection closed
 
 
 @both
@@ -531,6 +567,82 @@ def test_close_ends_calls_that_are_under_way_without_another_try() -> None:
             with pytest.raises(RuntimeError, match="closed while it was in use"):
                 call.result()
         assert len(server.requests) == 1
+
+
+def test_close_wakes_calls_that_wait_between_tries() -> None:
+    waiting, woken = threading.Event(), []
+
+    def wait(over: threading.Event, seconds: float) -> None:
+        waiting.set()
+        woken.append(over.wait(seconds))
+
+    with FakeServer(faults=repeat(LATER)) as server:
+        settings = Settings(base_url=server.url)
+        backend = ApiBackend(settings, clock=Clock(wait=wait))
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(backend.score, QUERY, DOCUMENTS)
+            waiting.wait()
+            backend.close()
+            with pytest.raises(RuntimeError, match="closed while it was in use"):
+                call.result()
+        assert woken == [True]
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["aclose", "close"])
+async def test_close_wakes_tasks_that_wait_between_tries(elsewhere: bool) -> None:  # noqa: FBT001
+    waiting, woken = asyncio.Event(), []
+
+    async def asleep(seconds: float) -> None:
+        if not seconds:
+            return
+        waiting.set()
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            woken.append(True)
+            raise
+
+    with FakeServer(faults=repeat(LATER)) as server:
+        settings = Settings(base_url=server.url)
+        backend = ApiBackend(settings, clock=Clock(asleep=asleep))
+        call = asyncio.create_task(backend.ascore(QUERY, DOCUMENTS))
+        await waiting.wait()
+        await (asyncio.to_thread(backend.close) if elsewhere else backend.aclose())
+        with pytest.raises(RuntimeError, match="closed while it was in use"):
+            await call
+        assert woken == [True]
+        assert len(server.requests) == 1
+
+
+async def test_wait_that_begins_after_the_end_is_none() -> None:
+    waits = Waits(Clock())
+    waits.end()
+    await waits.asleep(60)
+
+
+def test_failure_of_one_part_ends_the_waits_of_the_others() -> None:
+    waiting, woken = threading.Event(), threading.Event()
+
+    def wait(over: threading.Event, seconds: float) -> None:
+        waiting.set()
+        if over.wait(seconds):
+            woken.set()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if b"patient" in request.content:
+            return httpx2.Response(LATER.status, headers=dict(LATER.headers))
+        assert waiting.wait(PATIENCE)
+        return httpx2.Response(400)
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as given:
+        settings = Settings(
+            base_url="https://api.example.com/v1", http_client=given, dialect="jina"
+        )
+        backend = ApiBackend(settings, clock=Clock(wait=wait))
+        with pytest.raises(APIError):
+            backend.score_many([("wrong", ["a"]), ("patient", ["b"])])
+        assert woken.wait(PATIENCE)
 
 
 def test_cancelled_task_gives_its_slot_back() -> None:

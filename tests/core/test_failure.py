@@ -216,3 +216,26 @@ def test_tries_stay_through_pickle() -> None:
     error.attempts = ("HTTP 429", "HTTP 429")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made above
     assert (str(copy), copy.attempts, copy.code) == (str(error), error.attempts, "C")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (400, b'{"code": "Aspirin", "message": "no"}', {}),
+        (400, b'{"message": "no", "request_id": "Aspirin"}', {}),
+        (400, b"", {"x-request-id": "aspirin"}),
+        (302, b"", {"location": "https://aspirin.example.com/"}),
+    ],
+)
+def test_text_of_one_word_is_not_repeated(
+    status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    error = read_error(Answer(status, body, headers), texts=["aspirin"])
+    said = f"{error} {error.code} {error.request_id}"
+    assert "aspirin" not in said.lower()
+
+
+def test_known_code_is_kept_though_a_text_is_the_same_word() -> None:
+    body = b'{"code": "INPUT_MODEL_NOT_FOUND"}'
+    error = read_error(Answer(400, body), texts=["INPUT_MODEL_NOT_FOUND"])
+    assert error.code == "INPUT_MODEL_NOT_FOUND"

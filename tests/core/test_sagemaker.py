@@ -369,6 +369,12 @@ def test_document_that_just_fits_goes_alone(fake: Fake) -> None:
     assert fake.sizes == [1, 1, 1]
 
 
+def test_text_of_one_word_is_not_repeated_as_a_code(fake: Fake) -> None:
+    fake.fail(aws_error(400, "Aspirin"))
+    error = caught(make(), "aspirin")
+    assert "aspirin" not in f"{error} {getattr(error, 'code', '')}".lower()
+
+
 def test_listwise_model_is_not_split_silently(fake: Fake) -> None:
     backend = make(model="jina-reranker-v3", max_documents_per_request=2)
     assert "split='allow'" in str(caught(backend))

@@ -298,3 +298,9 @@ def test_dictionary_of_an_object_is_refused_by_name(given: dict[str, Any]) -> No
 def test_cache_of_a_listwise_model_is_refused() -> None:
     with pytest.raises(ValueError, match="cache is not for jina-reranker-v3"):
         Reranker("jina-reranker-v3", cache=10)
+
+
+@pytest.mark.parametrize("verify", [False, "ca.pem"])
+def test_verify_beside_a_client_that_is_given_is_a_contradiction(verify: Any) -> None:
+    with pytest.raises(ValueError, match=r"http_client .* verify"):
+        Settings(base_url="http://localhost:1", http_client=object(), verify=verify)

@@ -339,3 +339,9 @@ def test_written_error_reads_as_what_was_said(message: str, status: int, code: s
     error = read_error(jina.build_error(status, message, code=code, request_id="r1"))
     assert (error.status, error.code, error.request_id) == (status, code, "r1")
     assert " ".join(message.split()) in str(error)
+
+
+def test_content_type_that_may_repeat_a_text_is_not_named() -> None:
+    answer = Answer(200, b"<", {"content-type": "text/aspirin"})
+    with pytest.raises(APIResponseError, match="1 bytes of another content type"):
+        jina.read_reply(answer)

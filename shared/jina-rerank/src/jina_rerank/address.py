@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 HOSTED = "https://api.jina.ai/v1"
 
-SECRET_NAME = re.compile("auth|cookie|credential|key|password|secret|token", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    "auth|cookie|credential|key|password|secret|signature|token|^code$|^sig$", re.IGNORECASE
+)
 """Names of headers and parameters whose value may be a secret."""
 
 RERANK = frozenset({"rerank", "reranking", "reranks"})

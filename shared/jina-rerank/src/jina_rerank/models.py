@@ -4,10 +4,14 @@ Revisions and licences: the catalogue of Jina AI's own `jina-ai/jina-on-prem` (m
 contexts and parameter counts: the model cards and the safetensors headers.
 """
 
+import re
 from dataclasses import dataclass
 
 API_ONLY = ("api", "sagemaker")
 EVERYWHERE = ("local", "api", "sagemaker")
+
+LISTWISE = "jina-reranker-v3"
+"""How the names of listwise models begin: also those of copies, quantized or under another owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +21,8 @@ class ModelInfo:
     Attributes:
         name: The name that Jina's API uses; for a model of this project, its own.
         alias: The short name for `Reranker(...)`; None if it has none.
-        repo: The Hugging Face repository that the local backend loads.
+        repo: The Hugging Face repository: what the local backend loads, if it can run the model, and
+            the name under which servers other than Jina's know it.
         revision: The commit that it is pinned to.
         package: The installed package that carries the weights, instead of a repository.
         parameters: Number of weights; None where it was never published.
@@ -88,6 +93,7 @@ MODELS: tuple[ModelInfo, ...] = (
     ),
     ModelInfo(
         name="jina-reranker-v2-base-multilingual",
+        repo="jinaai/jina-reranker-v2-base-multilingual",
         parameters=278_000_000,
         context=1024,
         licence="CC-BY-NC-4.0",
@@ -95,6 +101,7 @@ MODELS: tuple[ModelInfo, ...] = (
     ),
     ModelInfo(
         name="jina-reranker-m0",
+        repo="jinaai/jina-reranker-m0",
         parameters=2_400_000_000,
         context=10_240,
         licence="CC-BY-NC-4.0",
@@ -102,6 +109,7 @@ MODELS: tuple[ModelInfo, ...] = (
     ),
     ModelInfo(
         name="jina-reranker-v3",
+        repo="jinaai/jina-reranker-v3",
         parameters=597_000_000,
         context=131_072,
         licence="CC-BY-NC-4.0",
@@ -110,6 +118,7 @@ MODELS: tuple[ModelInfo, ...] = (
     ),
     ModelInfo(
         name="jina-reranker-v3.5",
+        repo="jinaai/jina-reranker-v3.5",
         context=131_072,
         licence="CC-BY-NC-4.0",
         listwise=True,
@@ -117,6 +126,7 @@ MODELS: tuple[ModelInfo, ...] = (
     ),
     ModelInfo(
         name="jina-colbert-v1-en",
+        repo="jinaai/jina-colbert-v1-en",
         parameters=137_000_000,
         context=8192,
         licence="Apache-2.0",
@@ -124,6 +134,7 @@ MODELS: tuple[ModelInfo, ...] = (
     ),
     ModelInfo(
         name="jina-colbert-v2",
+        repo="jinaai/jina-colbert-v2",
         parameters=560_000_000,
         context=8192,
         licence="CC-BY-NC-4.0",
@@ -146,3 +157,15 @@ def find(model: str) -> ModelInfo | None:
     'jina-reranker-v1-turbo-en'
     """
     return next((info for info in MODELS if model in {info.alias, info.name, info.repo}), None)
+
+
+def is_listwise(model: str) -> bool:
+    """Tell whether a score depends on the other documents, also for a copy not in the table.
+
+    >>> is_listwise("someone/jina-reranker-v3-4bit")
+    True
+    """
+    info = find(model)
+    if info is not None:
+        return info.listwise
+    return re.split(r"[/\\]", model.rstrip("/\\"))[-1].lower().startswith(LISTWISE)

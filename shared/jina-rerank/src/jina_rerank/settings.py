@@ -11,7 +11,7 @@ from typing import Any
 
 from .address import HOSTED, SECRET_NAME, Address
 from .backends.base import Backend
-from .models import find
+from .models import find, is_listwise
 
 BACKENDS = ("local", "api", "sagemaker")
 DIALECTS = ("jina", "cohere", "tei")
@@ -143,9 +143,8 @@ class Settings:
                 msg = f"cache must be a number of scores or have get and set, got {kind}"
                 raise TypeError(msg)
             check_count("cache", cache)
-        info = find(self.model)
-        if info is not None and info.listwise:
-            msg = f"cache is not for {info.name}: its scores depend on the other documents"
+        if is_listwise(self.model):
+            msg = f"cache is not for {self.model}: its scores depend on the other documents"
             raise ValueError(msg)
 
     def _check_remote(self) -> None:
@@ -153,6 +152,12 @@ class Settings:
             _check_secret(name, getattr(self, name))
         _check_timeout(self.timeout)
         _check_verify(self.verify)
+        if self.http_client is not None and self.verify is not True:
+            msg = (
+                "http_client brings its own TLS, so verify would change nothing: "
+                "make http_client with it, or leave one of the two out"
+            )
+            raise ValueError(msg)
         _check_headers(self.headers)
         check_seconds("deadline", self.deadline)
         if self.base_url is not None:

@@ -1,6 +1,7 @@
 """Scores from a service over HTTP: Jina's API, and every server that speaks a dialect of `wire`."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -17,7 +18,7 @@ from ..http.pace import Pace
 from ..http.retry import RetryPolicy
 from ..http.routes import ElsewhereError, Routes
 from ..http.slots import Slots
-from ..models import find
+from ..models import find, is_listwise
 from ..progress import progress
 from ..settings import Settings
 from ..types import Request, Scores
@@ -116,20 +117,8 @@ class ApiBackend(Backend):
 
     def score_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests, as many at once as `max_concurrency` allows."""
-        ends = self._ends()
-        while True:
-            route = self._routes.current
-            parts = self._parts(requests, route)
-            send = partial(self._send, route, ends)
-            try:
-                with self._progress(requests) as advance:
-                    answers = []
-                    for answer in _each(send, parts, self._count):
-                        answers.append(answer)
-                        advance(len(answer.values))
-                return _merge(parts, answers)
-            except ElsewhereError as elsewhere:
-                self._routes.leave(route, elsewhere)
+        with self._client.call() as over:
+            return self._score_many(requests, over)
 
     async def ascore(self, query: str, documents: Sequence[str]) -> Scores:
         """Score each text without blocking the event loop."""
@@ -139,20 +128,20 @@ class ApiBackend(Backend):
         """Score several requests without blocking the event loop; as `score_many`."""
         if self._given is not None and not self._given.is_async:
             return await asyncio.to_thread(self.score_many, requests)
-        ends = self._ends()
+        ends, search = self._ends(), self._routes.search()
         while True:
-            route = self._routes.current
+            route = search.current
             parts = self._parts(requests, route)
             try:
                 with self._progress(requests) as advance:
                     send = partial(self._asend, route, ends, advance)
                     return _merge(parts, await _aeach(send, parts, self._count))
             except ElsewhereError as elsewhere:
-                self._routes.leave(route, elsewhere)
+                search.missed(elsewhere)
 
     def identity(self) -> str:
         """Name the service, the dialect and the model."""
-        return f"api {self._address} {self._settings.dialect} {self._model}"
+        return f"api {self._address}{self._address.query} {self._settings.dialect} {self._model}"
 
     def close(self) -> None:
         """Close the connections; calls that are under way end with a `RuntimeError`."""
@@ -168,8 +157,25 @@ class ApiBackend(Backend):
         self._inherited.append(self._own)
         self._start()
 
-    def _send(self, route: Route, ends: float, part: Part) -> Scores:
-        return self._client.send(self._outgoing(route, part), self._reader(route, part), ends)
+    def _score_many(self, requests: Sequence[Request], over: threading.Event) -> list[Scores]:
+        ends, search = self._ends(), self._routes.search()
+        while True:
+            route = search.current
+            parts = self._parts(requests, route)
+            send = partial(self._send, route, ends, over)
+            try:
+                with self._progress(requests) as advance:
+                    answers = []
+                    for answer in _each(send, parts, self._count):
+                        answers.append(answer)
+                        advance(len(answer.values))
+                return _merge(parts, answers)
+            except ElsewhereError as elsewhere:
+                search.missed(elsewhere)
+
+    def _send(self, route: Route, ends: float, over: threading.Event, part: Part) -> Scores:
+        request, read = self._outgoing(route, part), self._reader(route, part)
+        return self._client.send(request, read, ends, over)
 
     async def _asend(
         self, route: Route, ends: float, advance: Callable[[int], object], part: Part
@@ -193,7 +199,7 @@ class ApiBackend(Backend):
                 texts = [part.query, *part.documents]
                 now = self._clock.now()
                 error = read_error(answer, texts=texts, secrets=self._secrets, now=now)
-                raise self._routes.check(answer, error)
+                raise self._routes.check(route, answer, error)
             scores = DIALECTS[route.dialect].read_reply(answer).scores(len(part.documents))
             self._routes.stay(route)
             return scores
@@ -203,12 +209,11 @@ class ApiBackend(Backend):
     def _parts(self, requests: Sequence[Request], route: Route) -> list[Part]:
         limit = self._settings.max_documents_per_request
         limit = limit if limit is not None else DIALECTS[route.dialect].DOCUMENTS
-        info = find(self._settings.model)
-        if info is not None and info.listwise and self._settings.split != "allow":
+        if is_listwise(self._settings.model) and self._settings.split != "allow":
             longest = max(len(documents) for _, documents in requests)
             if longest > limit:
                 msg = (
-                    f"{info.name} scores documents against each other, and {longest} do not fit "
+                    f"{self._model} scores documents against each other, and {longest} do not fit "
                     f"one request of {limit}: pass fewer, raise max_documents_per_request, or "
                     f"say split='allow'"
                 )

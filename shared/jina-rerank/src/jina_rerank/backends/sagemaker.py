@@ -14,7 +14,7 @@ from ..http.aws import connect, disconnect, invoke
 from ..http.clock import Clock
 from ..http.retry import RetryPolicy
 from ..http.tries import Tries
-from ..models import find
+from ..models import find, is_listwise
 from ..progress import progress
 from ..settings import Settings
 from ..types import Request, Scores
@@ -92,7 +92,7 @@ class SageMakerBackend(Backend):
         self._dialect = DIALECTS[self._name]
         info = find(settings.model)
         self._model = info.name if info is not None else settings.model
-        self._whole = info is not None and info.listwise and settings.split is None
+        self._whole = is_listwise(settings.model) and settings.split is None
         attempts = settings.attempts
         self._policy = RetryPolicy(attempts=attempts) if attempts is not None else RetryPolicy()
         count = settings.max_concurrency

@@ -123,6 +123,9 @@ CODES: dict[str, tuple[type[APIStatusError], str]] = {
 }
 """What AWS's codes mean whatever the status, which is 400 for most of them."""
 
+KNOWN = (*CODES, "ModelError")
+"""Codes that are told from the words of a text."""
+
 CLASSES: dict[type[APIStatusError], str] = {
     AuthenticationError: "AWS denies access to endpoint {name!r} ({code}): allow these credentials "
     "sagemaker:InvokeEndpoint on it",
@@ -196,7 +199,10 @@ def _refused(error: aws.ClientError, settings: Settings, texts: Sequence[str]) -
     metadata = said["ResponseMetadata"]
     status: int = metadata["HTTPStatusCode"]
     # boto3 takes what the answer holds, of any type, and repeats the status for want of a code.
-    request_id, code = _word(metadata.get("RequestId")), _word(said["Error"].get("Code"))
+    request_id = _word(metadata.get("RequestId"), texts)
+    code = said["Error"].get("Code")
+    # A code that is known repeats nothing, even if a text is the same word.
+    code = code if code in KNOWN else _word(code, texts)
     code = None if code == str(status) else code
     if error.operation_name != "InvokeEndpoint":
         kind, message = _no_role(error.operation_name, code)
@@ -261,7 +267,7 @@ def _says(said: object, texts: Sequence[str]) -> str:
     return f'; it says: "{quoted}"' if quoted else ""
 
 
-def _word(value: object) -> str | None:
-    """Read a code or an id: one short word; None for anything else."""
+def _word(value: object, texts: Sequence[str]) -> str | None:
+    """Read a code or an id: one short word that no text has; None for anything else."""
     is_word = isinstance(value, str) and re.fullmatch(r"[\w.:/-]{1,128}", value, re.ASCII)
-    return str(value) if is_word else None
+    return str(value) if is_word and quotable(str(value), texts) else None

@@ -2,9 +2,11 @@
 
 import asyncio
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..errors import (
@@ -22,6 +24,7 @@ from .pace import Pace
 from .retry import RetryPolicy
 from .slots import Slots
 from .tries import Tries
+from .waits import Waits, within
 
 LONGEST_REPLY = 1 << 26
 """Bytes of a reply that are too many: no ranking is that long."""
@@ -73,15 +76,27 @@ class Client:
         self._pace = pace
         self._timeout = timeout
         self._clock = clock
+        self._waits = Waits(clock)
         self._closed = False
 
-    def send(self, request: Outgoing, read: Callable[[Answer], Scores], ends: float) -> Scores:
+    def call(self) -> AbstractContextManager[threading.Event]:
+        """Begin a call from a thread; its event is set when it is left, or the client closed."""
+        return self._waits.call()
+
+    def send(
+        self,
+        request: Outgoing,
+        read: Callable[[Answer], Scores],
+        ends: float,
+        over: threading.Event,
+    ) -> Scores:
         """Send a request, in a thread.
 
         Args:
             request: What to send.
             read: Turns an answer of any status into scores, or raises.
             ends: When the deadline is, by the clock's `monotonic`.
+            over: The event of the call that it is for; once set, there is no other try.
 
         Raises:
             APIError: The last failure, with all of them in its `attempts`.
@@ -92,12 +107,13 @@ class Client:
             with self._slots.take(_finite(tries.left)):
                 while True:
                     booking, seconds = tries.pause(self._pace, request.tokens)
-                    self._clock.sleep(seconds)
+                    self._sleep(seconds, over)
                     try:
-                        scores = read(self._post(request, tries))
+                        post = partial(self._post, request, tries)
+                        scores = read(within(_finite(tries.left), post))
                     except APIError as error:
                         self._check_open(error)
-                        self._clock.sleep(tries.after(error))
+                        self._sleep(tries.after(error), over)
                     else:
                         self._pace.settle(booking, scores.total_tokens)
                         return scores
@@ -113,12 +129,12 @@ class Client:
             async with self._slots.atake(_finite(tries.left)):
                 while True:
                     booking, seconds = tries.pause(self._pace, request.tokens)
-                    await self._clock.asleep(seconds)
+                    await self._waits.asleep(seconds)
                     try:
                         scores = read(await self._apost(request, tries))
                     except APIError as error:
                         self._check_open(error)
-                        await self._clock.asleep(tries.after(error))
+                        await self._waits.asleep(tries.after(error))
                     else:
                         self._pace.settle(booking, scores.total_tokens)
                         return scores
@@ -128,12 +144,19 @@ class Client:
     def close(self) -> None:
         """Close the connections; requests that are under way end with a `RuntimeError`."""
         self._closed = True
+        self._waits.end()
         self._connections.close()
 
     async def aclose(self) -> None:
         """Do what `close` does, from an event loop."""
         self._closed = True
+        self._waits.end()
         await self._connections.aclose()
+
+    def _sleep(self, seconds: float, over: threading.Event) -> None:
+        self._waits.sleep(seconds, over)
+        if over.is_set():
+            raise RuntimeError(CLOSED)
 
     def _post(self, request: Outgoing, tries: Tries) -> Answer:
         body = bytearray()

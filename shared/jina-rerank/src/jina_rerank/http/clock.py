@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ class Clock:
     Attributes:
         monotonic: Seconds, for measuring.
         now: Seconds since the epoch.
-        sleep: Waits in a thread.
+        wait: Waits in a thread until an event is set, at most so many seconds.
         asleep: Waits in an event loop.
         random: A number in [0, 1).
     """
 
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
-    sleep: Callable[[float], object] = time.sleep
+    wait: Callable[[threading.Event, float], object] = threading.Event.wait
     asleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     random: Callable[[], float] = random.random

@@ -1,23 +1,22 @@
 """Which of several addresses a server answers at: found out once, by asking."""
 
-import threading
 from collections.abc import Sequence
 
 from ..address import Route
-from ..errors import APIError, APIStatusError
+from ..errors import APIStatusError
 from ..wire.values import Answer
 
 
-class ElsewhereError(APIError):
+class ElsewhereError(APIStatusError):
     """The answer of an address where something else is; holds the error that says so."""
 
     def __init__(self, error: APIStatusError) -> None:
-        super().__init__(*error.args)
+        super().__init__(*error.args, status=error.status, code=error.code)
         self.error = error
 
 
 class Routes:
-    """The routes that are left to try, shared by all calls.
+    """The routes to try, and the one that answered, once there is one; shared by all calls.
 
     Args:
         routes: At least one, the likeliest first.
@@ -25,45 +24,58 @@ class Routes:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
-        self._place = 0
-        self._settled = len(routes) == 1
-        self._missed: list[APIStatusError] = []
-        self._lock = threading.Lock()
+        self._settled = self._routes[0] if len(self._routes) == 1 else None
 
-    @property
-    def current(self) -> Route:
-        """The route to use now."""
-        return self._routes[self._place]
+    def search(self) -> "Search":
+        """Begin a call."""
+        return Search(self)
 
-    def check(self, answer: Answer, error: APIStatusError) -> APIError:
+    def check(self, route: Route, answer: Answer, error: APIStatusError) -> APIStatusError:
         """Return the error to raise for an answer, which may say that the server is elsewhere."""
-        if self._settled or not _is_elsewhere(answer, is_first=self._place == 0):
+        is_first = route == self._routes[0]
+        if self._settled == route or not _is_elsewhere(answer, is_first=is_first):
             return error
         return ElsewhereError(error)
 
     def stay(self, route: Route) -> None:
         """Keep a route that has answered."""
-        if not self._settled:
-            with self._lock:
-                self._place = self._routes.index(route)
-                self._settled = True
+        if self._settled is None:
+            self._settled = route
 
-    def leave(self, route: Route, elsewhere: ElsewhereError) -> None:
-        """Go on to the next route, unless another call has already.
+    def after(self, misses: int) -> Route | None:
+        """Return the route that answered, or the one to try after so many; None if none is left."""
+        settled = self._settled
+        if settled is not None:
+            return settled
+        return self._routes[misses] if misses < len(self._routes) else None
+
+
+class Search:
+    """How far one call is with the routes.
+
+    Each call counts its own misses: calls at once would otherwise send each other around again.
+    """
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self._missed: list[APIStatusError] = []
+
+    @property
+    def current(self) -> Route:
+        """The route to use now.
 
         Raises:
-            APIStatusError: There is none; the error of the likeliest, for all of them.
+            APIStatusError: There is none left; the error of the likeliest, for all of them.
         """
-        with self._lock:
-            if self._settled or self.current != route:
-                return
-            elsewhere.error.attempts = elsewhere.attempts
-            self._missed.append(elsewhere.error)
-            self._place = len(self._missed) % len(self._routes)
-            if self._place > 0:
-                return
-            first, self._missed = self._missed[0], []
-        raise first
+        route = self._routes.after(len(self._missed))
+        if route is None:
+            raise self._missed[0]
+        return route
+
+    def missed(self, elsewhere: ElsewhereError) -> None:
+        """Go on to the next route."""
+        elsewhere.error.attempts = elsewhere.attempts
+        self._missed.append(elsewhere.error)
 
 
 def _is_elsewhere(answer: Answer, *, is_first: bool) -> bool:

@@ -101,13 +101,17 @@ def read_error(
     >>> type(error).__name__, error.code
     ('QuotaError', 'AUTHZ_INSUFFICIENT_BALANCE')
     """
-    keys = list(secrets)
+    sent, keys = list(texts), list(secrets)
     envelope = read_envelope(answer.body)
-    status, code = answer.status, _harmless(envelope.code, keys)
+    status, code = answer.status, envelope.code
+    if code not in ADVICE_BY_CODE:
+        code = _harmless(code, sent, keys)
     ids = [envelope.request_id, *(_token(answer.headers.get(field)) for field in REQUEST_IDS)]
-    request_id = next((text for value in ids if (text := _harmless(value, keys))), None)
-    parts = [f"HTTP {status}{f' {code}' if code is not None else ''}: {_advice(answer, code)}"]
-    if said := quotable(envelope.message, texts, keys):
+    request_id = next((text for value in ids if (text := _harmless(value, sent, keys))), None)
+    parts = [
+        f"HTTP {status}{f' {code}' if code is not None else ''}: {_advice(answer, code, sent, keys)}"
+    ]
+    if said := quotable(envelope.message, sent, keys):
         parts.append(f'it says: "{said}"')
     if request_id is not None:
         parts.append(f"request id {request_id}")
@@ -176,11 +180,12 @@ def retry_after(answer: Answer, *, now: float | None = None) -> float | None:
         return None
 
 
-def _advice(answer: Answer, code: str | None) -> str:
+def _advice(answer: Answer, code: str | None, texts: list[str], secrets: list[str]) -> str:
     if 300 <= answer.status < 400:  # noqa: PLR2004 - redirects
         # The rest of the address may hold more than its host.
         target = re.match(r"https?://[\w.:-]+", answer.headers.get("location", ""), re.ASCII)
-        where = f" to {target[0]}" if target is not None else ""
+        host = _harmless(target[0] if target is not None else None, texts, secrets)
+        where = f" to {host}" if host is not None else ""
         return f"the address redirects{where}, which is not followed: give the new one as base_url"
     if code in ADVICE_BY_CODE:
         return ADVICE_BY_CODE[code]
@@ -190,8 +195,8 @@ def _advice(answer: Answer, code: str | None) -> str:
     return ADVICE_BY_STATUS.get(answer.status, fallback)
 
 
-def _harmless(word: str | None, secrets: Iterable[str]) -> str | None:
-    return word if word is not None and quotable(word, secrets=secrets) else None
+def _harmless(word: str | None, texts: list[str], secrets: list[str]) -> str | None:
+    return word if word is not None and quotable(word, texts, secrets) else None
 
 
 def _fields(value: object) -> str:

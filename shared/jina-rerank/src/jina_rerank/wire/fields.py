@@ -11,6 +11,11 @@ from .values import Answer, InvalidRequestError, Result
 
 JSON = {"content-type": "application/json"}
 
+KINDS = frozenset(
+    {"application/json", "application/octet-stream", "text/event-stream", "text/html", "text/plain"}
+)
+"""Content types that a message names: any other could hold a word of what was sent."""
+
 
 def dump(value: object) -> bytes:
     """Write JSON, compact and in UTF-8."""
@@ -45,6 +50,8 @@ def load_reply(answer: Answer) -> Any:
         return load(answer.body)
     except ValueError:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        if kind and kind not in KINDS:
+            kind = "another content type"
         said = f"{len(answer.body)} bytes of {kind or 'no content type'}"
         msg = f"the reply is not JSON but {said}: check the address, or what stands in between"
         raise APIResponseError(msg) from None  # a JSONDecodeError holds the body
