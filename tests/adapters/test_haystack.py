@@ -882,8 +882,12 @@ def test_retrieval_score_survives_a_second_ranker(backend: FakeBackend) -> None:
 
 
 def test_numbers_of_numpy_are_saved_as_plain_ones() -> None:
-    ranker = JinaRanker(top_k=np.int64(3), score_threshold=np.float64(0.5), timeout=np.float32(2))
-    found = saved(ranker)
+    given: dict[str, Any] = {
+        "top_k": np.int64(3),
+        "score_threshold": np.float64(0.5),
+        "timeout": np.float32(2),
+    }
+    found = saved(JinaRanker(**given))
     assert (found["top_k"], found["score_threshold"], found["timeout"]) == (3, 0.5, 2.0)
 
 

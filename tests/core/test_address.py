@@ -141,6 +141,8 @@ def test_host_of_jina_is_theirs(base_url: str) -> None:
         "http://host/#part",
         "http://ho\\st",
         "http://host/a\nb",
+        "http://a..b",
+        f"http://{'x' * 70}.example",
         "://",
     ],
 )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,6 +23,7 @@ from jina_rerank import (
     AuthenticationError,
     Backend,
     BadRequestError,
+    MissingDependencyError,
     Reranker,
     ServerError,
 )
@@ -458,3 +460,23 @@ def test_scores_equal_the_servers_own(server: FakeServer) -> None:
         assert reranker.score("red planet", texts) == [
             word_overlap("red planet", text) for text in texts
         ]
+
+
+def test_socks_proxy_without_its_library_names_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'httpx2\[socks\]'"):
+        Reranker("turbo", base_url="https://rerank.example", api_key=KEY).score("red", ["sea"])
+
+
+async def test_certificates_that_are_not_there_are_named_as_such(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    reranker = Reranker("turbo", base_url="https://rerank.example", api_key=KEY)
+    with pytest.raises(ValueError, match="certificates cannot be loaded"):
+        reranker.score("red", ["sea"])
+    with pytest.raises(ValueError, match="certificates cannot be loaded"):
+        await reranker.ascore("red", ["sea"])

@@ -303,4 +303,4 @@ def test_cache_of_a_listwise_model_is_refused() -> None:
 @pytest.mark.parametrize("verify", [False, "ca.pem"])
 def test_verify_beside_a_client_that_is_given_is_a_contradiction(verify: Any) -> None:
     with pytest.raises(ValueError, match=r"http_client .* verify"):
-        Settings(base_url="http://localhost:1", http_client=object(), verify=verify)
+        Settings(base_url="http://localhost:1", http_client=object(), verify=verify).check_service()

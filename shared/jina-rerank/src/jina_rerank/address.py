@@ -161,7 +161,15 @@ def _host(url: str) -> str:
         is_wrong = parts.port == 0 or parts.hostname is None
     except ValueError:  # the port is no number, or a bracket is missing
         return ""
-    return "" if is_wrong else str(parts.hostname)
+    return "" if is_wrong or not _is_name(str(parts.hostname)) else str(parts.hostname)
+
+
+def _is_name(host: str) -> bool:
+    """Tell what the network could look up: labels of 1 to 63 letters, in DNS's own spelling."""
+    try:
+        return bool(host.removesuffix(".").encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

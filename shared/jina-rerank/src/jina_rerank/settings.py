@@ -152,12 +152,6 @@ class Settings:
             _check_secret(name, getattr(self, name))
         _check_timeout(self.timeout)
         _check_verify(self.verify)
-        if self.http_client is not None and self.verify is not True:
-            msg = (
-                "http_client brings its own TLS, so verify would change nothing: "
-                "make http_client with it, or leave one of the two out"
-            )
-            raise ValueError(msg)
         _check_headers(self.headers)
         check_seconds("deadline", self.deadline)
         if self.base_url is not None:
@@ -231,6 +225,12 @@ class Settings:
             self._check_sagemaker()
 
     def _check_api(self) -> None:
+        if self.http_client is not None and self.verify is not True:
+            msg = (
+                "http_client brings its own TLS, so verify would change nothing: "
+                "make http_client with it, or leave one of the two out"
+            )
+            raise ValueError(msg)
         info = find(self.model)
         hosted = Address.of(self.base_url if self.base_url is not None else HOSTED).is_jina
         if hosted and info is not None and "api" not in info.backends:

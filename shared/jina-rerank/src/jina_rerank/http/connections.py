@@ -5,11 +5,15 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx2
+
+from ..errors import MissingDependencyError
+
+T = TypeVar("T")
 
 CLOSED = "the connection was closed while it was in use"
 
@@ -83,7 +87,7 @@ class OwnConnections:
         """Return the client for threads."""
         with self._lock:
             if self._client is None:
-                self._client = httpx2.Client(**self._arguments())
+                self._client = _built(httpx2.Client, self._arguments)
             return self._client
 
     async def aclient(self) -> httpx2.AsyncClient:
@@ -94,7 +98,7 @@ class OwnConnections:
                 return looped.client
             for other in [other for other in self._loops if other.is_closed()]:
                 del self._loops[other]
-            client = httpx2.AsyncClient(**self._arguments())
+            client = _built(httpx2.AsyncClient, self._arguments)
             looped = self._loops[loop] = Looped(client, self._lifetime(loop, client))
         await anext(looped.lifetime)
         return client
@@ -195,6 +199,21 @@ class GivenConnections:
 
     async def aclose(self) -> None:
         """Leave the client open."""
+
+
+def _built(kind: Callable[..., T], arguments: Callable[[], dict[str, Any]]) -> T:
+    """Make a client; what stands in the way is the environment's: certificates, and proxies."""
+    try:
+        return kind(**arguments())
+    except ImportError as error:  # of the library, for a proxy that it needs more for
+        msg = "a SOCKS proxy is set (ALL_PROXY), which needs socksio: pip install 'httpx2[socks]'"
+        raise MissingDependencyError(msg, name="socksio") from error
+    except OSError as error:
+        msg = (
+            f"the certificates cannot be loaded ({type(error).__name__}); "
+            f"check verify, SSL_CERT_FILE and SSL_CERT_DIR"
+        )
+        raise ValueError(msg) from error
 
 
 async def _finish(looped: Looped) -> None:
