@@ -282,7 +282,17 @@ def test_pickled_weights_are_never_opened(bert: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["no JSON", "[" * 10**5, "[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": 1}}']
+    "text",
+    [
+        "no JSON",
+        "[" * 10**5,
+        "[]",
+        "{}",
+        '{"weight_map": []}',
+        '{"weight_map": {"a": 1}}',
+        '{"weight_map": {}, "metadata": {}}',
+        '{"weight_map": {"a": "model.safetensors"}}',
+    ],
 )
 def test_index_that_names_no_files_is_refused(bert: Path, text: str) -> None:
     (bert / "model.safetensors").unlink()

@@ -56,7 +56,7 @@ BELOW = {
     "http.waits": {"http.clock"},
     "http.routes": {"address", "errors", "wire.values"},
     "http.credentials": {"address", "errors", "wire.failure"},
-    "http.connections": set(),
+    "http.connections": {"errors"},
     "http.client": {
         "errors",
         "http.clock",

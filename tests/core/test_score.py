@@ -522,6 +522,22 @@ def test_full_disk_leaves_whole_lines_to_go_on_from(run: Run, folder: Path, mini
     assert [line["id"] for line in objects(folder / "out.jsonl")] == [*range(100)]
 
 
+def test_line_that_does_not_fit_on_the_disk_is_cut_off(run: Run, folder: Path, mini: Path) -> None:
+    write(folder / "in.jsonl", [{**LINES[0], "id": n, "note": "x" * 5_000} for n in range(10)])
+    command = ["score", "in.jsonl", "--output", "out.jsonl", "--model", str(mini)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        outcome = run(*command)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert outcome.code == 3
+    assert "cannot be written: File too large; its lines are whole" in outcome.err
+    assert [line["id"] for line in objects(folder / "out.jsonl")] == [0, 1, 2]
+    assert run(*command).code == 0
+    assert [line["id"] for line in objects(folder / "out.jsonl")] == [*range(10)]
+
+
 DEADLY = """
 import io, os, signal, sys
 from functools import partial

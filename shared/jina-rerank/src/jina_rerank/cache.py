@@ -17,6 +17,17 @@ class ScoreCache(Protocol):
     """What `cache=` takes: a store of one's own, shared by threads, perhaps by machines.
 
     A key is a hexadecimal SHA-256 of everything that the score depends on; no text is in it.
+
+    >>> from jina_rerank import Reranker
+    >>> from jina_rerank.testing import FakeBackend
+    >>> class Store(dict):
+    ...     def set(self, key, value):
+    ...         self[key] = value
+    >>> store = Store()
+    >>> Reranker(backend=FakeBackend(), cache=store).score("red planet", ["a red planet"])
+    [1.0]
+    >>> list(store.values())
+    [1.0]
     """
 
     def get(self, key: str, /) -> Any:
