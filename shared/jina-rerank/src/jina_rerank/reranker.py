@@ -228,9 +228,7 @@ class Reranker:
         own = {name: word for name, word in arguments.items() if name in defaults}
         asked = cls(**own).settings  # checks every argument, and builds nothing
         if reranker is None:
-            made = cls(**own | dict.fromkeys(PER_CALL))
-            made.settings = replace(made.settings, agent=agent)
-            return made
+            return _rebuild(cls, own | dict.fromkeys(PER_CALL), agent)
         if not isinstance(reranker, Reranker):
             msg = f"reranker must be a Reranker, got {type(reranker).__name__}"
             raise TypeError(msg)
@@ -551,7 +549,7 @@ class Reranker:
 
 
 def _rebuild(kind: type[Reranker], arguments: dict[str, Any], agent: str) -> Reranker:
-    """Make a reranker again from what its pickle holds."""
+    """Make a reranker for an adapter, or again from what a pickle holds."""
     made = kind(**arguments)
     made.settings = replace(made.settings, agent=agent)
     return made

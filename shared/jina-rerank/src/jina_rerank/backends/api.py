@@ -24,7 +24,7 @@ from ..settings import Settings
 from ..types import Request, Scores
 from ..wire import cohere, jina, tei
 from ..wire.failure import read_error
-from ..wire.values import Answer, Dialect, RerankRequest
+from ..wire.values import Answer, Dialect, RerankRequest, merge
 from .base import Backend
 
 DIALECTS: Mapping[str, Dialect] = {"jina": jina, "cohere": cohere, "tei": tei}
@@ -264,14 +264,7 @@ def _merge(parts: Sequence[Part], answers: Sequence[Scores]) -> list[Scores]:
     merged: dict[int, list[Scores]] = {}
     for part, answer in zip(parts, answers, strict=True):
         merged.setdefault(part.place, []).append(answer)
-    return [
-        Scores(
-            values=[value for answer in some for value in answer.values],
-            total_tokens=sum(answer.total_tokens for answer in some),
-            model=some[0].model,
-        )
-        for some in merged.values()
-    ]
+    return [merge(some) for some in merged.values()]
 
 
 def _each(work: Callable[[Part], Scores], parts: Sequence[Part], limit: int) -> Iterator[Scores]:

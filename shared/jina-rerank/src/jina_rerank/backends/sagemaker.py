@@ -21,7 +21,7 @@ from ..types import Request, Scores
 from ..wire import sagemaker, tei
 from ..wire.fields import dump
 from ..wire.split import split
-from ..wire.values import Dialect, RerankRequest, text_of
+from ..wire.values import Dialect, RerankRequest, merge, text_of
 from .base import Backend
 
 T = TypeVar("T")
@@ -177,7 +177,7 @@ class SageMakerBackend(Backend):
         sent = [[_submit(self._workers, self._ask, call, part) for part in some] for some in parts]
         total = sum(len(documents) for _, documents in requests)
         with progress(total, show=self._settings.show_progress) as advance:
-            return [_merge([self._wait_for(one, call, advance) for one in some]) for some in sent]
+            return [merge([self._wait_for(one, call, advance) for one in some]) for some in sent]
 
     def _wait_for(
         self, future: Future[Scores], call: Call, advance: Callable[[int], object]
@@ -267,9 +267,3 @@ def _submit(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: object
         return pool.submit(work, *arguments)
     except RuntimeError as error:
         raise RuntimeError(CLOSED) from error
-
-
-def _merge(parts: Sequence[Scores]) -> Scores:
-    """Put the answers to the parts of one request together."""
-    values = [value for part in parts for value in part.values]
-    return Scores(values=values, total_tokens=sum(part.total_tokens for part in parts))

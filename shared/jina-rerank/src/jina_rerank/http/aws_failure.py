@@ -20,7 +20,7 @@ from ..errors import (
     ServerError,
 )
 from ..settings import Settings
-from ..wire.failure import error_class, read_envelope, retry_after
+from ..wire.failure import error_class, harmless, read_envelope, retry_after, token
 from ..wire.quote import quotable
 from ..wire.values import Answer
 
@@ -268,6 +268,5 @@ def _says(said: object, texts: Sequence[str]) -> str:
 
 
 def _word(value: object, texts: Sequence[str]) -> str | None:
-    """Read a code or an id: one short word that no text has; None for anything else."""
-    is_word = isinstance(value, str) and re.fullmatch(r"[\w.:/-]{1,128}", value, re.ASCII)
-    return str(value) if is_word and quotable(str(value), texts) else None
+    """Read a code or an id that no text has; None for anything else."""
+    return harmless(token(value), texts)

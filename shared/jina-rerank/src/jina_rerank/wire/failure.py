@@ -105,9 +105,9 @@ def read_error(
     envelope = read_envelope(answer.body)
     status, code = answer.status, envelope.code
     if code not in ADVICE_BY_CODE:
-        code = _harmless(code, sent, keys)
-    ids = [envelope.request_id, *(_token(answer.headers.get(field)) for field in REQUEST_IDS)]
-    request_id = next((text for value in ids if (text := _harmless(value, sent, keys))), None)
+        code = harmless(code, sent, keys)
+    ids = [envelope.request_id, *(token(answer.headers.get(field)) for field in REQUEST_IDS)]
+    request_id = next((text for value in ids if (text := harmless(value, sent, keys))), None)
     parts = [
         f"HTTP {status}{f' {code}' if code is not None else ''}: {_advice(answer, code, sent, keys)}"
     ]
@@ -155,8 +155,8 @@ def read_envelope(body: bytes) -> Envelope:
     ids = [top.get("request_id"), inner.get("request_id"), top.get("id")]
     return Envelope(
         message=fields or next((text for text in said if isinstance(text, str)), ""),
-        code=next((code for value in codes if (code := _token(value)) is not None), None),
-        request_id=next((text for value in ids if (text := _token(value)) is not None), None),
+        code=next((code for value in codes if (code := token(value)) is not None), None),
+        request_id=next((text for value in ids if (text := token(value)) is not None), None),
     )
 
 
@@ -184,7 +184,7 @@ def _advice(answer: Answer, code: str | None, texts: list[str], secrets: list[st
     if 300 <= answer.status < 400:  # noqa: PLR2004 - redirects
         # The rest of the address may hold more than its host.
         target = re.match(r"https?://[\w.:-]+", answer.headers.get("location", ""), re.ASCII)
-        host = _harmless(target[0] if target is not None else None, texts, secrets)
+        host = harmless(target[0] if target is not None else None, texts, secrets)
         where = f" to {host}" if host is not None else ""
         return f"the address redirects{where}, which is not followed: give the new one as base_url"
     if code in ADVICE_BY_CODE:
@@ -195,7 +195,8 @@ def _advice(answer: Answer, code: str | None, texts: list[str], secrets: list[st
     return ADVICE_BY_STATUS.get(answer.status, fallback)
 
 
-def _harmless(word: str | None, texts: list[str], secrets: list[str]) -> str | None:
+def harmless(word: str | None, texts: Iterable[str], secrets: Iterable[str] = ()) -> str | None:
+    """Return a word, unless it repeats what was sent."""
     return word if word is not None and quotable(word, texts, secrets) else None
 
 
@@ -213,7 +214,7 @@ def _fields(value: object) -> str:
     return "; ".join(said)
 
 
-def _token(value: Any) -> str | None:
+def token(value: Any) -> str | None:
     """Read a code or an id: one short word; None for anything else."""
     is_word = isinstance(value, str) and re.fullmatch(r"[\w.:/-]{1,128}", value, re.ASCII)
     return value if is_word else None

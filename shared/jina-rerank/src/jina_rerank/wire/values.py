@@ -1,6 +1,6 @@
 """The values that dialects turn into bytes and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -132,3 +132,12 @@ class Dialect(Protocol):
 def text_of(document: Document) -> Any:
     """Return the text of a document, as a dialect without mappings sends it."""
     return document if isinstance(document, str) else document["text"]
+
+
+def merge(parts: Sequence[Scores]) -> Scores:
+    """Put the scores of the parts of one request together, in the order of its documents."""
+    return Scores(
+        values=[value for part in parts for value in part.values],
+        total_tokens=sum(part.total_tokens for part in parts),
+        model=parts[0].model,
+    )
