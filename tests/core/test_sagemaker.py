@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,7 @@ def make(waits: Waits | None = None, clock: Clock | None = None, **given: Any) -
     chosen: dict[str, Any] = {"endpoint_name": "my-reranker", "region": "us-east-1", **given}
     calm = clock if clock is not None else Clock(random=lambda: 0.0)
     wait = waits if waits is not None else Waits()
-    MADE.append(SageMakerBackend(Settings(**chosen), clock=calm, wait=wait))
+    MADE.append(SageMakerBackend(Settings(**chosen), clock=replace(calm, wait=wait)))
     return MADE[-1]
 
 
@@ -882,7 +882,8 @@ def test_wait_between_tries_ends_when_closed(fake: Fake) -> None:
         waiting.set()
         over.wait(60)
 
-    backend = SageMakerBackend(Settings(endpoint_name="my-reranker", region="us-east-1"), wait=wait)
+    settings = Settings(endpoint_name="my-reranker", region="us-east-1")
+    backend = SageMakerBackend(settings, clock=Clock(wait=wait))
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(backend.score, QUERY, TEXTS)
         waiting.wait(60)

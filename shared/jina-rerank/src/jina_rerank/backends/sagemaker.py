@@ -72,22 +72,14 @@ class SageMakerBackend(Backend):
     Args:
         settings: Which endpoint, and how to ask it.
         clock: Time and chance; None is the real ones.
-        wait: Waits until an event is set, at most so many seconds.
     """
 
     name: ClassVar[str] = "sagemaker"
     remote: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        clock: Clock | None = None,
-        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
-    ) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock if clock is not None else Clock()
-        self._wait = wait
         self._name = settings.dialect if settings.dialect is not None else "jina"
         self._dialect = DIALECTS[self._name]
         info = find(settings.model)
@@ -234,7 +226,7 @@ class SageMakerBackend(Backend):
                 return self._try(client, part, body)
             except APIError as error:
                 seconds = tries.after(error)
-            self._wait(call.over, seconds)
+            self._clock.wait(call.over, seconds)
 
     def _try(self, client: Any, part: RerankRequest, body: bytes) -> Scores:
         texts = [part.query, *map(text_of, part.documents)]
