@@ -1,0 +1,1 @@
+"""Measure rerankers, and make small ones by distillation."""
