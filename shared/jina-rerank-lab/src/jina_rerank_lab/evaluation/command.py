@@ -1,6 +1,5 @@
 """The command `evaluate`."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import typer
 from jina_rerank import Reranker
 from jina_rerank.errors import JinaRerankError
 
-from .. import collections, rerankers, results, terminal
+from .. import beir, collections, rerankers, results, store, terminal
 from ..store import Store
 from ..terminal import UsageError
 from . import first_stage, measure, metrics, page, summary, tables
@@ -22,10 +21,17 @@ RESULT = "evaluation.json"
 """The file of the result in the folder that the user names."""
 
 
-def cache_file() -> Path:
-    """Return where scores are kept unless the user says otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "jina-rerank-lab" / "scores.sqlite"
+def read(data: Sequence[str], *, split: str = collections.SPLIT) -> list[collections.Collection]:
+    """Read collections by folder or name, each of which may have its name only once."""
+    folder = store.folder() / "beir"
+    paths = [path for spec in data for path in beir.locate(spec, folder)]
+    found = [collections.read(path, split=split) for path in paths]
+    names = [collection.name for collection in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"--data has two folders named {twice!r}: give each once, under a name of its own"
+        raise UsageError(msg)
+    return found
 
 
 def evaluate(  # noqa: PLR0913 - what users can say, each by its name
@@ -127,6 +133,12 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
     dtype: Annotated[
         str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, ...")
     ] = "auto",
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The service of api:MODEL; else Jina's.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Measure rerankers on collections in BEIR's layout.
 
@@ -144,14 +156,15 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
         "overlength": overlength,
         "device": device,
         "dtype": dtype,
+        "base_url": base_url,
     }
     with ExitStack() as stack:
-        store = stack.enter_context(Store(cache if cache is not None else cache_file()))
+        kept = stack.enter_context(Store(cache if cache is not None else store.file()))
         measured = _measure(
-            [collections.read(Path(name), split=split) for name in data],
+            read(data, split=split),
             plan,
-            {s: stack.enter_context(_reranker(s, store, options)) for s in plan.rerankers},
-            store=store,
+            {s: stack.enter_context(_reranker(s, kept, options)) for s in plan.rerankers},
+            kept=kept,
             sampled=(sample, top_k),
             full=full,
             fuse=fuse,
@@ -208,10 +221,10 @@ class _Plan:
         )
 
 
-def _reranker(spec: str, store: Store, options: Mapping[str, Any]) -> Reranker:
+def _reranker(spec: str, kept: Store, options: Mapping[str, Any]) -> Reranker:
     """Make a reranker and load its model, so that a wrong name costs no work."""
     try:
-        reranker = rerankers.find(spec, store=store, options=options)
+        reranker = rerankers.find(spec, store=kept, options=options)
     except (TypeError, ValueError) as error:
         msg = f"--reranker {spec}: {error}"
         raise UsageError(msg) from error
@@ -225,7 +238,7 @@ def _measure(  # noqa: PLR0913 - its parts, each by its name
     plan: _Plan,
     models: Mapping[str, Reranker],
     *,
-    store: Store,
+    kept: Store,
     sampled: tuple[int | None, int | None],
     full: bool,
     fuse: bool,
@@ -237,7 +250,7 @@ def _measure(  # noqa: PLR0913 - its parts, each by its name
         queries, depth = sampled
         chosen = measure.sample(collection, queries=queries, depth=depth, full=full)
         found = first_stage.candidates(
-            chosen.collection, plan.retriever, chosen.depth, store=store, device=device
+            chosen.collection, plan.retriever, chosen.depth, store=kept, device=device
         )
         try:
             each = measure.measure(chosen, (plan.first, found), models, plan.measures, fuse=fuse)
