@@ -11,11 +11,13 @@ import resource, signal, sys
 from pathlib import Path
 from jina_rerank_lab.atomic import written
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
 try:
     with written(Path(sys.argv[1])) as file:
         file.write("x" * 100_000)
 except Exception as error:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     print(type(error).__name__, error)
 """
 

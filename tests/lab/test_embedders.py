@@ -40,7 +40,8 @@ def minilm() -> SentenceEmbedder:
 
 def test_vectors_are_one_row_of_length_1_for_each_text(minilm: SentenceEmbedder) -> None:
     vectors = minilm.encode(TEXTS)
-    assert (vectors.shape, vectors.dtype) == ((2, 384), np.float32)
+    assert vectors.shape == (2, 384)
+    assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
 
 

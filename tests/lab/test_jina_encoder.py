@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from jina_rerank.errors import CheckpointError, ModelNotFoundError
+from jina_rerank.hub import Hub
 from jina_rerank.jina_bert.batching import groups
 
 TEXTS = ["what is panda?", "a", "The giant panda is a bear species endemic to China."]
@@ -150,5 +151,5 @@ def test_directory_is_known_by_its_config(encoder: Path, tmp_path: Path) -> None
 )
 def test_name_is_a_repository_of_jina_s(spec: str) -> None:
     source = jina_encoder._source(spec)
-    assert isinstance(source, jina_encoder.Hub)
+    assert isinstance(source, Hub)
     assert source.repo == "jinaai/jina-embeddings-v2-base-en"

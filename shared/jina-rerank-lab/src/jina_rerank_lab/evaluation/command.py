@@ -258,10 +258,9 @@ def _measure(  # noqa: PLR0913 - its parts, each by its name
             terminal.say("what was scored is kept: run the same command again to go on")
             raise
         if each.missing:
-            missing = terminal.count(each.missing, "query").replace("querys", "queries")
-            terminal.say(
-                f"{collection.name}: {plan.first} found nothing for {missing}, which count 0"
-            )
+            asked = len(chosen.collection.queries)
+            said = f"{plan.first} found nothing for {each.missing} of {asked} queries"
+            terminal.say(f"{collection.name}: {said}; they count 0")
         if out is not None:
             measure.write(out, each)
         measured.append(each)

