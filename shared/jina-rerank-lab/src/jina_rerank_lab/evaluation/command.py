@@ -292,6 +292,10 @@ def _show(result: Mapping[str, Any]) -> None:
     terminal.table(*tables.quality(result, main), left=2)
     terminal.show("")
     terminal.table(*tables.means(result))
+    header, rows = tables.differences(result)
+    if rows:
+        terminal.show("")
+        terminal.table(header, rows, left=2)
     if result["fusion"]:
         terminal.show("")
         terminal.table(*tables.blends(result))
