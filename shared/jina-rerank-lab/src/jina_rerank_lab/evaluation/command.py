@@ -183,10 +183,10 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
 
 @contextmanager
 def _going_on() -> Iterator[None]:
-    """Say after a failure that not everything was in vain."""
+    """Say after a failure, or Ctrl-C, that not everything was in vain."""
     try:
         yield
-    except JinaRerankError:
+    except (JinaRerankError, KeyboardInterrupt):
         terminal.say("what was computed is kept: run the same command again to go on")
         raise
 
