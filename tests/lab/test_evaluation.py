@@ -5,7 +5,7 @@ import pytest
 from jina_rerank_lab import rerankers, results, runs
 from jina_rerank_lab.collections import Passage, read
 from jina_rerank_lab.embedders import find
-from jina_rerank_lab.evaluation import command, first_stage, page, tables
+from jina_rerank_lab.evaluation import first_stage, page, tables
 from jina_rerank_lab.evaluation.measure import measure, sample, slug
 from jina_rerank_lab.evaluation.metrics import parse
 
@@ -241,7 +241,7 @@ def test_interruption_says_that_the_command_goes_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.measure, "measure", interrupt)
+    monkeypatch.setattr("jina_rerank_lab.evaluation.measure.measure", interrupt)
     done = run("evaluate", "--data", make(), "--reranker", "none")
     assert (done.code, "run the same command again to go on" in done.err) == (130, True)
 
