@@ -1,0 +1,111 @@
+"""The stage that learns to rank: lists of scores against the teachers' and the labels."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from jina_rerank.jina_bert.tokenizer import Pair
+
+from . import losses
+from .inputs import Inputs, batch
+from .recipe import StagePart
+from .sampling import Drawn, Sampler
+from .student import Student
+
+
+class Ranking:
+    """Brings a student's scores of lists to what teachers and labels say.
+
+    Args:
+        part: The stage.
+        sampler: Where lists come from.
+        inputs: What makes inputs of them.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self, part: StagePart, sampler: Sampler, inputs: Inputs, device: torch.device
+    ) -> None:
+        self._part = part
+        self._sampler = sampler
+        self._inputs = inputs
+        self._device = device
+
+    def parameters(self, student: Student) -> list[str]:
+        """Name the parameters that the stage reaches: all of them."""
+        return [name for name, _ in student.named_parameters()]
+
+    def step(self, student: Student, number: int) -> tuple[dict[str, float], int]:
+        """Add the gradients of a step.
+
+        Args:
+            student: The student.
+            number: The step's, from 0.
+
+        Returns:
+            The losses, averaged over the step's lists, and how many tokens they have.
+        """
+        part = self._part
+        places = range(number * part.lists, (number + 1) * part.lists)
+        lists = [self._sampler.draw(place, part.size, part.hard) for place in places]
+        sums: dict[str, float] = {}
+        tokens = 0
+        for some in self._batches(lists):
+            drawn = [one for one, _ in some]
+            pairs = [pair for _, pairs in some for pair in pairs]
+            tokens += sum(len(pair.ids) for pair in pairs)
+            made = batch(pairs, self._device)
+            with torch.autocast(self._device.type, torch.bfloat16):
+                logits = student(made.ids, made.types, made.groups)
+            parts = self._losses(drawn, made.restore(logits.float()))
+            loss = torch.stack([self._weight(name) * value for name, value in parts.items()]).sum()
+            (loss / part.lists).backward()
+            for name, value in {"loss": loss, **parts}.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach()) / part.lists
+        return sums, tokens
+
+    def _batches(self, lists: Sequence[Drawn]) -> Iterator[list[tuple[Drawn, list[Pair]]]]:
+        """Split a step's lists into forward passes; a list stays whole."""
+        part = self._part
+        some: list[tuple[Drawn, list[Pair]]] = []
+        tokens = 0
+        for drawn in lists:
+            pairs = self._inputs.pairs(drawn.query, drawn.passages, part.max_tokens)
+            more = sum(len(pair.ids) for pair in pairs)
+            if some and tokens + more > part.batch_tokens:
+                yield some
+                some, tokens = [], 0
+            some.append((drawn, pairs))
+            tokens += more
+        yield some
+
+    def _weight(self, name: str) -> float:
+        return 0.0 if name == "agreement" else float(getattr(self._part, name))
+
+    def _losses(self, lists: Sequence[Drawn], logits: Tensor) -> dict[str, Tensor]:
+        """Sum each loss over some lists; `agreement` is only watched."""
+        part = self._part
+        sizes = [len(one.passages) for one in lists]
+        matrix = _padded(logits.split(sizes), max(sizes))
+        mask = torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]
+        mask = mask.to(logits.device)
+        labelled = torch.tensor([one.labelled for one in lists], device=logits.device)
+        parts = {}
+        if part.kl > 0 or part.margin_mse > 0:
+            given = [torch.tensor(one.scores, device=logits.device) for one in lists]
+            teacher = _padded(given, max(sizes))
+            parts["kl"] = losses.kl(matrix, teacher, mask, part.temperature)
+            if part.margin_mse > 0:
+                margins = losses.margin_mse(matrix, teacher, mask, part.temperature)
+                parts["margin_mse"] = margins * labelled
+        parts["contrastive"] = losses.contrastive(matrix, mask) * labelled
+        if part.bce > 0:
+            parts["bce"] = losses.bce(matrix, mask) * labelled
+        parts["agreement"] = losses.agreement(matrix, mask) * labelled
+        return {name: value.sum() for name, value in parts.items()}
+
+
+def _padded(rows: Sequence[Tensor], width: int) -> Tensor:
+    """Stack rows of different lengths, zeros after the shorter ones."""
+    return torch.stack([torch.nn.functional.pad(row, (0, width - len(row))) for row in rows])

@@ -1,0 +1,32 @@
+"""A student as files that `Reranker(path)` loads."""
+
+import copy
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from jina_rerank.jina_bert import checkpoint
+
+from .start import write_tokenizer
+from .student import Student
+
+
+def save(student: Student, tokenizer: Path, directory: Path) -> None:
+    """Write a student in bfloat16, with the published tensor names; what was there is replaced.
+
+    Args:
+        student: The student; it is not changed.
+        tokenizer: Its tokenizer.json.
+        directory: Where to.
+    """
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    narrow = copy.deepcopy(student).to("cpu", torch.bfloat16)
+    config = replace(student.config)
+    checkpoint.save(narrow, config, partial)
+    write_tokenizer(Tokenizer.from_file(str(tokenizer)), partial, config.max_position_embeddings)
+    shutil.rmtree(directory, ignore_errors=True)
+    partial.replace(directory)
