@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from .. import terminal
+from .. import results, terminal
+from . import card
 from .recipe import Recipe
-from .training import Place, Run
+from .training import BEST, LAST, RESULT, Place, Run
 
 DATA = "JINA_RERANK_DATA"
 """The environment variable that names the folder of the data."""
@@ -52,4 +53,8 @@ def distill(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     run = Run(read, place, restart=restart)
     run.run()
-    terminal.say(f"done: nDCG@10 {run.progress.best:.3f} of the best, in {output / 'best'}")
+    told = run.described(recipe.read_text(encoding="utf-8"))
+    results.write(output / RESULT, "distillation", told)
+    for name in (BEST, LAST):
+        card.write(output / name, told)
+    terminal.say(f"done: nDCG@10 {run.progress.best:.3f} at its best, in {output / BEST}")

@@ -15,7 +15,7 @@ from jina_rerank.errors import JinaRerankError
 from jina_rerank.hardware import choose_device
 from jina_rerank.jina_bert.config import JinaBertConfig
 
-from . import dev, pace, saved
+from . import card, dev, pace, saved
 from .blocks import Blocks, digest
 from .checkpoints import Checkpoints, Progress
 from .features import Features
@@ -31,6 +31,9 @@ from .vectors import Models
 
 BEST, LAST, TOKENIZER = "best", "last", "tokenizer"
 """Folders of a run: the best student, the last one, and the tokenizer of both."""
+
+RESULT = "result.json"
+"""The file of a run that says what it did, when it is over."""
 
 STAGE = 7919
 """Keeps the chance of stages apart."""
@@ -135,8 +138,22 @@ class Run:
             self._measure()
         for number in range(self.progress.stage, len(self.recipe.stages)):
             self._stage(number)
-        if not (self._place.output / LAST).is_dir() or self.progress.step:
-            saved.save(self._measured(), self._tokenizer, self._place.output / LAST)
+        saved.save(self._measured(), self._tokenizer, self._place.output / LAST)
+
+    def described(self, recipe_text: str) -> dict[str, Any]:
+        """Say what the run did, for its file of results and its model card."""
+        at = self.progress
+        run = {
+            "queries": [len(examples) for examples in self.prepared.examples],
+            "dropped": self.prepared.dropped,
+            "parameters": sum(parameter.numel() for parameter in self.student.parameters()),
+            "steps": at.total,
+            "tokens": at.tokens,
+            "seconds": at.seconds,
+            "best": at.best,
+            "best_step": at.best_step,
+        }
+        return card.summary(self.recipe, recipe_text, run, self.log)
 
     def _stage(self, number: int) -> None:
         """Run a stage to its end."""
