@@ -50,14 +50,26 @@ class Inputs:
         found: dict[str, int] = Tokenizer.from_file(str(self._path)).get_vocab()
         return found
 
-    def pairs(self, query: str, passages: Sequence[str], max_tokens: int) -> list[Pair]:
-        """Pair a query with passages, the longer side cut so that both fit `max_tokens`."""
+    def pairs(
+        self, query: str, passages: Sequence[str], max_tokens: int, *, multiple: int = 1
+    ) -> list[Pair]:
+        """Pair a query with passages, the longer side cut so that both fit `max_tokens`.
+
+        Args:
+            query: The query.
+            passages: The passages.
+            max_tokens: Tokens of an input, special tokens included.
+            multiple: Cut passages further, to inputs whose length is a multiple of it, where that
+                takes less than half of them.
+        """
         template = self.tokenizer.template
         room = max_tokens - template.overhead
         (asked,), found = self.tokenizer.encode([query]), self.tokenizer.encode(passages)
         made = []
         for ids in found:
             keep, rest = truncate(len(asked), len(ids), room)
+            odd = (keep + rest + template.overhead) % multiple
+            rest -= odd if odd < rest // 2 else 0
             made.append(template.fill(asked[:keep], ids[:rest]))
         return made
 

@@ -8,10 +8,12 @@ from torch import Tensor
 from jina_rerank.jina_bert.tokenizer import Pair
 
 from . import losses
+from .features import firsts
 from .inputs import Inputs, batch
 from .recipe import StagePart
 from .sampling import Drawn, Sampler
 from .student import Student
+from .targets import Targets
 
 
 class Ranking:
@@ -21,20 +23,28 @@ class Ranking:
         part: The stage.
         sampler: Where lists come from.
         inputs: What makes inputs of them.
+        targets: What an encoder makes of them; None if no loss needs it.
         device: Where to compute.
     """
 
     def __init__(
-        self, part: StagePart, sampler: Sampler, inputs: Inputs, device: torch.device
+        self,
+        part: StagePart,
+        sampler: Sampler,
+        inputs: Inputs,
+        targets: Targets | None,
+        device: torch.device,
     ) -> None:
         self._part = part
         self._sampler = sampler
         self._inputs = inputs
+        self._targets = targets
         self._device = device
 
     def parameters(self, student: Student) -> list[str]:
-        """Name the parameters that the stage reaches: all of them."""
-        return [name for name, _ in student.named_parameters()]
+        """Name the parameters that the stage reaches: all, the probe only if it is used."""
+        beyond = () if self._part.probe > 0 else ("probe",)
+        return [name for name, _ in student.named_parameters() if not name.startswith(beyond)]
 
     def step(self, student: Student, number: int) -> tuple[dict[str, float], int]:
         """Add the gradients of a step.
@@ -51,27 +61,35 @@ class Ranking:
         lists = [self._sampler.draw(place, part.size, part.hard) for place in places]
         sums: dict[str, float] = {}
         tokens = 0
-        for some in self._batches(lists):
+        for some in self._batches(lists, part.tokens(number)):
             drawn = [one for one, _ in some]
             pairs = [pair for _, pairs in some for pair in pairs]
             tokens += sum(len(pair.ids) for pair in pairs)
             made = batch(pairs, self._device)
             with torch.autocast(self._device.type, torch.bfloat16):
-                logits = student(made.ids, made.types, made.groups)
+                logits, states = student.scored_states(made.ids, made.types, made.groups)
             parts = self._losses(drawn, made.restore(logits.float()))
+            if self._targets is not None:
+                ordered = [pairs[i] for i in made.order.tolist()]
+                found = self._state_losses(student, self._targets, ordered, states)
+                parts |= {name: len(some) * value for name, value in found.items()}
             loss = torch.stack([self._weight(name) * value for name, value in parts.items()]).sum()
             (loss / part.lists).backward()
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach()) / part.lists
         return sums, tokens
 
-    def _batches(self, lists: Sequence[Drawn]) -> Iterator[list[tuple[Drawn, list[Pair]]]]:
+    def _batches(
+        self, lists: Sequence[Drawn], limit: int
+    ) -> Iterator[list[tuple[Drawn, list[Pair]]]]:
         """Split a step's lists into forward passes; a list stays whole."""
         part = self._part
         some: list[tuple[Drawn, list[Pair]]] = []
         tokens = 0
         for drawn in lists:
-            pairs = self._inputs.pairs(drawn.query, drawn.passages, part.max_tokens)
+            pairs = self._inputs.pairs(
+                drawn.query, drawn.passages, limit, multiple=part.multiple
+            )
             more = sum(len(pair.ids) for pair in pairs)
             if some and tokens + more > part.batch_tokens:
                 yield some
@@ -92,18 +110,47 @@ class Ranking:
         mask = mask.to(logits.device)
         labelled = torch.tensor([one.labelled for one in lists], device=logits.device)
         parts = {}
-        if part.kl > 0 or part.margin_mse > 0:
+        if part.taught:
             given = [torch.tensor(one.scores, device=logits.device) for one in lists]
-            teacher = _padded(given, max(sizes))
-            parts["kl"] = losses.kl(matrix, teacher, mask, part.temperature)
+            compared = matrix, _padded(given, max(sizes)), mask, part.temperature
+            parts["kl"] = losses.kl(*compared)
             if part.margin_mse > 0:
-                margins = losses.margin_mse(matrix, teacher, mask, part.temperature)
-                parts["margin_mse"] = margins * labelled
+                parts["margin_mse"] = losses.margin_mse(*compared) * labelled
+            if part.mse > 0:
+                parts["mse"] = losses.mse(*compared)
+            if part.absolute > 0:
+                parts["absolute"] = losses.absolute(*compared)
         parts["contrastive"] = losses.contrastive(matrix, mask) * labelled
         if part.bce > 0:
             parts["bce"] = losses.bce(matrix, mask) * labelled
         parts["agreement"] = losses.agreement(matrix, mask) * labelled
         return {name: value.sum() for name, value in parts.items()}
+
+    def _state_losses(
+        self, student: Student, targets: Targets, pairs: Sequence[Pair], states: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
+        """Compare what the layers make of the tokens of pairs with what an encoder makes of them."""
+        part = self._part
+        read = targets.alone(pairs)
+        parts = {}
+        if part.features > 0:
+            depth = len(states) if part.depth is None else part.depth
+            rest = ~firsts([len(pair.ids) for pair in pairs]).to(self._device)
+            target = torch.cat([one.states() for one in read])
+            parts["features"] = losses.relative_mse(
+                states[depth - 1][rest].float(), target[rest]
+            )
+        if part.probe > 0:
+            asked = torch.cat([_asked(pair, targets.edge(pair)) for pair in pairs])
+            found = student.probe(states[-1][asked.to(self._device)].float()).squeeze(1)
+            parts["probe"] = losses.matching(found, torch.cat([one.matches() for one in read]))
+        return parts
+
+
+def _asked(pair: Pair, edge: int) -> Tensor:
+    """Mark the tokens of the query, without the special ones around it: (L,) booleans."""
+    place = torch.arange(len(pair.ids))
+    return (place > 0) & (place < edge - 1)
 
 
 def _padded(rows: Sequence[Tensor], width: int) -> Tensor:

@@ -13,6 +13,28 @@ QUERIES = ("title", "first", "span")
 STAGES = ("features", "ranking")
 DECAYS = ("linear", "cosine", "none")
 
+TAUGHT = ("kl", "margin_mse", "mse", "absolute")
+"""Losses of a stage that compare scores with those of teachers."""
+
+LOSSES = (*TAUGHT, "contrastive", "bce")
+"""Losses of scores."""
+
+STATES = ("features", "probe")
+"""Losses of the states below them."""
+
+RATES = (
+    "learning_rate",
+    "hard",
+    "minutes",
+    "long_share",
+    "warmup",
+    "floor",
+    "weight_decay",
+    "layer_factor",
+    "pooled",
+)
+"""Other numbers of a stage that cannot be below 0."""
+
 
 def _at_least(lowest: float, **values: float | None) -> None:
     for name, value in values.items():
@@ -176,11 +198,18 @@ class TeacherPart:
         weight: Of its scores in the sum.
         scale: What its scores are multiplied by; None brings them to mean 0 and deviation 1 within
             each list.
+        shift: What is taken off its scores before; only with a `scale`.
     """
 
     spec: str
     weight: float = 1.0
     scale: float | None = None
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.shift and self.scale is None:
+            msg = "shift needs a scale: without one, the mean of each list is taken off"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +226,10 @@ class StagePart:
         hard: Passages of a list that were found for the query; the rest are random ones.
         max_words: Words of a passage; None is what the file or the data says.
         max_tokens: Tokens of an input.
+        long_tokens: Tokens of an input in some steps; None is always `max_tokens`.
+        long_share: The share of these steps.
+        multiple: Inputs are cut to a multiple of so many tokens, so that more of them share a
+            length and a product.
         batch_tokens: Tokens of a forward pass; a step is made of as many as it needs.
         learning_rate: The highest.
         warmup: Steps in which it rises to that.
@@ -210,9 +243,14 @@ class StagePart:
         temperature: What teachers' sums are divided by before they become probabilities.
         kl: Weight of the divergence of the student's probabilities from the teachers'.
         margin_mse: Weight of the squared error of differences to the positive.
+        mse: Weight of the squared error of scores, the mean of each list taken off.
+        absolute: Weight of the squared error of scores as they are.
         contrastive: Weight of the cross-entropy with the positive.
         bce: Weight of the binary cross-entropy of every score.
-        teacher: The encoder of ``features``.
+        features: In ``ranking``, weight of what a stage ``features`` learns.
+        probe: In ``ranking``, weight of telling, from the states that go into the last layer, how
+            well the passage matches each token of the query.
+        teacher: The encoder of ``features``, and of `features` and `probe`.
         joint: It reads the pair at once; else query and passage alone.
         pooled: Weight of what [CLS] should become: the pooled query.
         depth: How many of the student's layers bring the states there; None is all. In ranking,
@@ -227,6 +265,9 @@ class StagePart:
     hard: int = 5
     max_words: int | None = None
     max_tokens: int = 192
+    long_tokens: int | None = None
+    long_share: float = 0.2
+    multiple: int = 1
     batch_tokens: int = 8192
     learning_rate: float = 3e-4
     warmup: int = 100
@@ -239,8 +280,12 @@ class StagePart:
     temperature: float = 1.0
     kl: float = 1.0
     margin_mse: float = 0.0
+    mse: float = 0.0
+    absolute: float = 0.0
     contrastive: float = 0.0
     bce: float = 0.0
+    features: float = 0.0
+    probe: float = 0.0
     teacher: str = ""
     joint: bool = False
     pooled: float = 1.0
@@ -254,21 +299,32 @@ class StagePart:
             raise ValueError(msg)
         _at_least(1, steps=self.steps, lists=self.lists, max_words=self.max_words, depth=self.depth)
         _at_least(2, size=self.size)
-        _at_least(8, max_tokens=self.max_tokens)
-        losses = {name: getattr(self, name) for name in ("kl", "margin_mse", "contrastive", "bce")}
-        rest = ("hard", "minutes", "warmup", "floor", "weight_decay", "layer_factor", "pooled")
-        _at_least(0, learning_rate=self.learning_rate, **losses)
-        _at_least(0, **{name: getattr(self, name) for name in rest})
+        _at_least(8, max_tokens=self.max_tokens, long_tokens=self.long_tokens)
+        _at_least(1, multiple=self.multiple)
+        _at_least(0, **{name: getattr(self, name) for name in (*LOSSES, *STATES, *RATES)})
         for name in ("temperature", "clip", "batch_tokens"):
             if not getattr(self, name) > 0:
                 msg = f"{name} must be above 0"
                 raise ValueError(msg)
-        if self.kind == "features" and not self.teacher:
-            msg = "kind 'features' needs a teacher, a BERT encoder"
+        states = self.kind == "features" or self.features > 0 or self.probe > 0
+        if states and not self.teacher:
+            msg = "features and probe need a teacher, a BERT encoder"
             raise ValueError(msg)
-        if self.kind == "ranking" and not any(losses.values()):
-            msg = "all losses have weight 0: give kl, margin_mse, contrastive or bce"
+        if self.kind == "ranking" and not any(getattr(self, name) for name in LOSSES):
+            msg = f"all losses have weight 0: give {', '.join(LOSSES[:-1])} or {LOSSES[-1]}"
             raise ValueError(msg)
+
+    @property
+    def taught(self) -> bool:
+        """Whether it learns from the scores of teachers."""
+        return self.kind == "ranking" and any(getattr(self, name) for name in TAUGHT)
+
+    def tokens(self, step: int) -> int:
+        """Return how many tokens the inputs of a step may have; long ones come regularly."""
+        if self.long_tokens is None:
+            return self.max_tokens
+        turns = int((step + 1) * self.long_share) > int(step * self.long_share)
+        return self.long_tokens if turns else self.max_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,9 +413,8 @@ class Recipe:
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
         _at_least(1, threads=self.threads, stages=len(self.stages))
-        taught = [s for s in self.stages if s.kind == "ranking" and (s.kl > 0 or s.margin_mse > 0)]
-        if taught and not self.teachers:
-            msg = "a stage has kl or margin_mse, so it needs teachers: [[teachers]]"
+        if any(stage.taught for stage in self.stages) and not self.teachers:
+            msg = f"a stage has {', '.join(TAUGHT[:-1])} or {TAUGHT[-1]}, so give [[teachers]]"
             raise ValueError(msg)
 
     @classmethod

@@ -15,7 +15,10 @@ from jina_rerank.jina_bert.model import JinaBert, Layer
 
 
 class Student(JinaBert):
-    """JinaBERT with the same weights and results, whose attention is cheaper to differentiate.
+    """JinaBERT with the same results, whose attention is cheaper to differentiate.
+
+    It has one part more, `probe`, that helps to train the others and is not saved with them: see
+    `StagePart.probe`.
 
     The backward pass of `scaled_dot_product_attention` with a bias costs more on a CPU than that of
     two products and a softmax: at inputs of 40 to 256 tokens, training with the latter is 1.4 to
@@ -31,6 +34,22 @@ class Student(JinaBert):
         super().__init__(config)
         self.config = config
         self.layers = nn.ModuleList(StudentLayer(config) for _ in range(config.num_hidden_layers))
+        self.probe = nn.Linear(config.hidden_size, 1)
+
+    def scored_states(
+        self, ids: Tensor, types: Tensor, groups: Sequence[Group]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits, (N,), and what every layer but the last makes of the tokens, (T, C)."""
+        x = self.norm(self.words(ids) + self.types(types))
+        ruler = self._ruler(max(group.length for group in groups), x)
+        *layers, last = self._stack()
+        states = []
+        for layer in layers:
+            x = layer(x, ruler, groups)
+            states.append(x)
+        first = last.first(x, ruler, groups).to(self.pooler.weight.dtype)
+        logits: Tensor = self.classifier(torch.tanh(self.pooler(first)))
+        return logits.squeeze(1), states
 
     def states(
         self, ids: Tensor, types: Tensor, groups: Sequence[Group], depth: int | None = None

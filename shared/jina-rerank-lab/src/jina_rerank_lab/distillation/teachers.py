@@ -53,7 +53,8 @@ def scores(
         key = ["teacher", part.spec, identity(lists.pool), repr(lists.places.tolist())]
         what = f"{lists.pool.name}: {part.spec}"
         found = blocks.rows(what, key, len(lists.places), teacher.rows, size=256)
-        whole += part.weight * (_standard(found) if part.scale is None else part.scale * found)
+        fit = _standard(found) if part.scale is None else part.scale * (found - part.shift)
+        whole += part.weight * fit
     return whole
 
 
@@ -111,14 +112,14 @@ class _Late:
         if not self._passages:
             ids, self._passages = self._vectors.tokens(pool.passages)
             counts = Counter(token for passage in ids for token in set(passage))
-            self._rarity = {t: float(np.log(1 + len(ids) / n)) for t, n in counts.items()}
+            self._rarity = {t: float(np.log(1 + len(ids) / n) ** 0.5) for t, n in counts.items()}
         ids, queries = self._vectors.tokens(pool.queries[start:stop])
         places = self._lists.places[start:stop]
         rows = [self._row(*one) for one in zip(ids, queries, places, strict=True)]
         return np.array(rows, np.float32)
 
     def _row(self, ids: list[int], query: torch.Tensor, places: NDArray[np.int32]) -> list[float]:
-        unseen = float(np.log(1 + len(self._passages)))
+        unseen = float(np.log(1 + len(self._passages)) ** 0.5)
         weights = torch.tensor([self._rarity.get(token, unseen) for token in ids[1:-1]])
         weights /= weights.sum()
         there = [self._passages[place] for place in places if place != NONE]

@@ -27,6 +27,7 @@ from .recipe import Recipe, StagePart, described
 from .sampling import Sampler, Source
 from .start import start, write_tokenizer
 from .student import Student
+from .targets import Targets
 from .vectors import Models
 
 BEST, LAST, TOKENIZER = "best", "last", "tokenizer"
@@ -146,7 +147,11 @@ class Run:
         run = {
             "queries": [len(examples) for examples in self.prepared.examples],
             "dropped": self.prepared.dropped,
-            "parameters": sum(parameter.numel() for parameter in self.student.parameters()),
+            "parameters": sum(
+                parameter.numel()
+                for name, parameter in self.student.named_parameters()
+                if not name.startswith("probe")
+            ),
             "steps": at.total,
             "tokens": at.tokens,
             "seconds": at.seconds,
@@ -201,10 +206,12 @@ class Run:
             self._sources[part.max_words] = found
         seed = self.recipe.seed + STAGE * number
         sampler = Sampler(self._sources[part.max_words], seed)
-        if part.kind == "ranking":
-            return Ranking(part, sampler, self._inputs, self.device)
-        teacher = self._models.find(part.teacher).load()
-        return Features(part, sampler, self._inputs, teacher, self.device)
+        targets = None
+        if part.teacher:
+            targets = Targets(self._inputs, self._models.find(part.teacher).load())
+        if part.kind == "features" and targets is not None:
+            return Features(part, sampler, self._inputs, targets, self.device)
+        return Ranking(part, sampler, self._inputs, targets, self.device)
 
     def _check(self, losses: dict[str, float]) -> None:
         if not math.isfinite(losses["loss"]):

@@ -88,7 +88,9 @@ def start(
     tokens: Sequence[int],
     texts: Sequence[str],
 ) -> None:
-    """Fill a student with what chosen layers of an encoder know; its head stays as it is.
+    """Fill a student with what chosen layers of an encoder know.
+
+    Its pooler starts as the identity, so that the classifier sees [CLS] itself.
 
     Args:
         student: A student as wide as the encoder and with as many heads.
@@ -101,6 +103,7 @@ def start(
     student.words.weight[: len(tokens)] = model.words.weight[list(tokens)]
     place = model.places.weight[:PLACES].mean(0)
     student.types.weight.copy_(model.types.weight[: len(student.types.weight)] + place)
+    nn.init.eye_(student.pooler.weight)
     student.norm.load_state_dict(model.norm.state_dict())
     observed = observe(encoder, texts)
     stack = model.stack()

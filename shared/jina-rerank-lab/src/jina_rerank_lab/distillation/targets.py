@@ -1,0 +1,105 @@
+"""What an encoder makes of the student's own tokens: states to learn, and matches to see.
+
+The encoder reads the student's tokens under its own ids, so that each of the student's states has
+one that corresponds. Query and passage are read alone: what the encoder knows of each is kept, and
+how they go together is what the student has to find out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own abbreviation
+from torch import Tensor
+
+from jina_rerank.errors import CheckpointError
+from jina_rerank.jina_bert.batching import groups
+from jina_rerank.jina_bert.tokenizer import Pair
+
+from .encoder import LoadedEncoder
+from .inputs import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A pair as the encoder reads it, query and passage alone.
+
+    Attributes:
+        query: (Q, C), the states of [CLS], the query and [SEP].
+        passage: (P, C), the states of [CLS], the passage and [SEP].
+    """
+
+    query: Tensor
+    passage: Tensor
+
+    def states(self) -> Tensor:
+        """Return what the tokens of the pair should become, (Q + P - 1, C)."""
+        return torch.cat([self.query, self.passage[1:]])
+
+    def pooled(self) -> Tensor:
+        """Return what [CLS] should become: the mean of the query, (C,)."""
+        return self.query.mean(0)
+
+    def matches(self) -> Tensor:
+        """Return the best cosine of each token of the query in the passage, (Q - 2,)."""
+        query, passage = (F.normalize(part[1:-1], dim=1) for part in (self.query, self.passage))
+        return (query @ passage.T).amax(1)
+
+
+class Targets:
+    """Has an encoder read what a student reads.
+
+    Args:
+        inputs: The student's tokens.
+        teacher: The encoder.
+
+    Raises:
+        CheckpointError: The student has tokens that the encoder does not.
+    """
+
+    def __init__(self, inputs: Inputs, teacher: LoadedEncoder) -> None:
+        self._template = inputs.tokenizer.template
+        self._teacher = teacher
+        self._ids = _translation(inputs, teacher)
+
+    def alone(self, pairs: Sequence[Pair]) -> list[Read]:
+        """Read queries and passages alone, each text once."""
+        first = self._template.specials[0]
+        places: dict[tuple[int, ...], int] = {}
+        parts = []
+        for pair in pairs:
+            edge = self.edge(pair)
+            both = tuple(pair.ids[:edge]), (*first, *pair.ids[edge:])
+            parts.append([places.setdefault(ids, len(places)) for ids in both])
+        inputs = [self._ids[list(ids)].tolist() for ids in places]
+        states = [torch.empty(0)] * len(inputs)
+        for indices, found in self._teacher.states(inputs):
+            for i, state in zip(indices, found, strict=True):
+                states[i] = state.float()
+        return [Read(states[query], states[passage]) for query, passage in parts]
+
+    def joint(self, pairs: Sequence[Pair]) -> Tensor:
+        """Read pairs of sorted length at once: (T, C)."""
+        ids = self._ids[[token for pair in pairs for token in pair.ids]]
+        types = torch.tensor([kind for pair in pairs for kind in pair.types])
+        return self._teacher.run(ids, groups([len(pair.ids) for pair in pairs]), types=types).float()
+
+    def edge(self, pair: Pair) -> int:
+        """Return where the passage begins, after the special token that follows the query."""
+        return pair.ids.index(self._template.specials[1][-1], 1) + 1
+
+
+def _translation(inputs: Inputs, teacher: LoadedEncoder) -> Tensor:
+    """Return the encoder's id of each of the student's tokens."""
+    own, theirs = inputs.vocabulary(), teacher.tokenizer.get_vocab()
+    missing = [token for token in own if token not in theirs]
+    if missing:
+        msg = (
+            f"the encoder that a stage learns from lacks {len(missing)} of the student's tokens, "
+            f"such as {missing[0]!r}; use the encoder that the student's vocabulary is from"
+        )
+        raise CheckpointError(msg)
+    ids = torch.zeros(max(own.values()) + 1, dtype=torch.long)
+    for token, i in own.items():
+        ids[i] = theirs[token]
+    return ids
