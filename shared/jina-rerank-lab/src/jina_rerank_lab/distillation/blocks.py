@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from jina_rerank.errors import JinaRerankError
 
 from .. import terminal
 
-Array = NDArray[np.float32] | NDArray[np.int32]
+Array = NDArray[Any]
 
 
 class Blocks:
@@ -52,12 +53,12 @@ class Blocks:
         Raises:
             JinaRerankError: A block cannot be written.
         """
-        digest = hashlib.sha256(repr((key, count, size)).encode()).hexdigest()[:24]
+        name = hashlib.sha256(repr((key, count, size)).encode()).hexdigest()[:24]
         parts = []
         with terminal.progress(what, count) as advance:
             for start in range(0, count, size):
                 stop = min(start + size, count)
-                path = self._folder / digest / f"{start:08}.npy"
+                path = self._folder / name / f"{start:08}.npy"
                 parts.append(_load(path) if path.is_file() else _save(path, compute(start, stop)))
                 advance(stop - start)
         whole: Array = np.concatenate(parts)

@@ -14,6 +14,11 @@ from .recipe import Recipe
 CARD = "README.md"
 """The name under which the hub shows a card."""
 
+ABOUT = (
+    "A reranker: it reads a query and a document together and scores how well the document "
+    "answers. Made by knowledge distillation with jina-rerank-lab; not a Jina AI release."
+)
+
 FRONT = """---
 license: {licence}
 language: en
@@ -83,8 +88,7 @@ def text(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:
             FRONT.format(licence=result["licence"]),
             f"# {result['name']}",
             "",
-            "A reranker: it reads a query and a document together and scores how well the document "
-            "answers. Made by knowledge distillation with jina-rerank-lab; not a Jina AI release.",
+            ABOUT,
             "",
             "    from jina_rerank import Reranker",
             '    Reranker("path/to/this/folder").rank("Which planet is red?", documents)',
@@ -154,14 +158,16 @@ def _data(files: Sequence[Mapping[str, Any]], excluded: Sequence[str]) -> list[s
 def _made(result: Mapping[str, Any]) -> list[str]:
     made = result["made"]
     machine, versions = made["machine"], made["versions"]
+    gpu = "" if machine["gpu"] is None else f" and {machine['gpu']}"
     used = ", ".join(f"{name} {version}" for name, version in versions.items())
     return [
         "## How it was made",
         "",
-        f"On {made['date']}, {machine['cores']} cores of {machine['cpu']}"
-        f"{'' if machine['gpu'] is None else ' and ' + machine['gpu']}: {result['steps']:,} steps, "
-        f"{result['tokens']:,} tokens, {result['seconds'] / 60:.0f} minutes of training; seed "
-        f"{result['seed']}. With {used}.",
+        (
+            f"On {made['date']}, {machine['cores']} cores of {machine['cpu']}{gpu}: "
+            f"{result['steps']:,} steps, {result['tokens']:,} tokens, "
+            f"{result['seconds'] / 60:.0f} minutes of training; seed {result['seed']}. With {used}."
+        ),
         "",
         f"    {made['command']}",
         "",

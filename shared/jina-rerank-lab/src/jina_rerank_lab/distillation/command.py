@@ -19,9 +19,7 @@ def distill(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.", show_default=False)],
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", help="The folder of the run; an earlier run there goes on."
-        ),
+        typer.Option("--output", "-o", help="The folder of the run; an earlier run there goes on."),
     ],
     data: Annotated[
         Path | None,
@@ -34,6 +32,7 @@ def distill(
         Path | None,
         typer.Option(help="Where negatives and teachers' scores are kept; else in the output."),
     ] = None,
+    *,
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget an earlier run in the same folder.")
     ] = False,

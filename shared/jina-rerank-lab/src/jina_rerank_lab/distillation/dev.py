@@ -121,9 +121,7 @@ def measure(
     return summary(questions, [part.tolist() for part in scores.split(sizes)])
 
 
-def summary(
-    questions: Sequence[Question], scores: Sequence[Sequence[float]]
-) -> dict[str, float]:
+def summary(questions: Sequence[Question], scores: Sequence[Sequence[float]]) -> dict[str, float]:
     """Average nDCG@10 by source, and ``"all"``, the mean of the sources."""
     found: dict[str, list[float]] = {}
     for question, own in zip(questions, scores, strict=True):

@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         self.places = nn.Embedding(config.max_position_embeddings, width)
         self.types = nn.Embedding(config.type_vocab_size, width)
         self.norm = nn.LayerNorm(width, config.layer_norm_eps)
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))
 
     def forward(
         self, ids: Tensor, types: Tensor, groups: Sequence[Group], tap: Tap | None = None
@@ -80,12 +80,14 @@ class Encoder(nn.Module):
             x = layer(x, groups, i, tap)
         return x
 
-    def stack(self) -> "list[_Layer]":
+    def stack(self) -> "list[EncoderLayer]":
         """Return the layers."""
-        return cast("list[_Layer]", list(self.layers))
+        return cast("list[EncoderLayer]", list(self.layers))
 
 
-class _Layer(nn.Module):
+class EncoderLayer(nn.Module):
+    """A post-norm transformer layer: attention, then a dense feed-forward part."""
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         width, inner, eps = config.hidden_size, config.intermediate_size, config.layer_norm_eps
@@ -98,6 +100,7 @@ class _Layer(nn.Module):
         self.output_norm = nn.LayerNorm(width, eps)
 
     def forward(self, x: Tensor, groups: Sequence[Group], i: int, tap: Tap | None) -> Tensor:
+        """Transform every token, (T, C) to (T, C), as layer `i`."""
         contexts = []
         for group, part in zip(groups, self.qkv(x).split([g.tokens for g in groups]), strict=True):
             qkv = part.view(group.count, group.length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)

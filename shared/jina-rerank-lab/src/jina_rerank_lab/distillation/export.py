@@ -15,12 +15,9 @@ from .training import BEST, LAST, RESULT
 
 
 def export(
-    run: Annotated[
-        Path, typer.Argument(help="The output folder of distill.", show_default=False)
-    ],
-    model: Annotated[
-        Path, typer.Argument(help="The directory to make.", show_default=False)
-    ],
+    run: Annotated[Path, typer.Argument(help="The output folder of distill.", show_default=False)],
+    model: Annotated[Path, typer.Argument(help="The directory to make.", show_default=False)],
+    *,
     last: Annotated[
         bool, typer.Option("--last", help="Take the last student, not the one that was best.")
     ] = False,
@@ -39,7 +36,9 @@ def export(
         msg = f"{str(run)!r} {what}: let jina-rerank-lab distill go on with it"
         raise InputError(msg)
     if model.exists() and not force:
-        msg = f"{str(model)!r} is there already: choose another directory, or replace it with --force"
+        msg = (
+            f"{str(model)!r} is there already: choose another directory, or replace it with --force"
+        )
         raise InputError(msg)
     partial = model.with_name(f".{model.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

@@ -57,7 +57,9 @@ class Guard:
     def _known(self, passage: str) -> bool:
         runs = _runs(passage)
         places = np.searchsorted(self._runs, runs)
-        found = self._runs[np.minimum(places, len(self._runs) - 1)] == runs if len(self._runs) else 0
+        found = (
+            self._runs[np.minimum(places, len(self._runs) - 1)] == runs if len(self._runs) else 0
+        )
         return bool(np.mean(found) >= SHARE) if len(runs) else False
 
 

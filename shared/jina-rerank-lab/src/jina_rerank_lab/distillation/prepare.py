@@ -94,7 +94,12 @@ def layouts(
 def sources(
     recipe: Recipe, prepared: Prepared, pools: Sequence[Pool], models: Models, blocks: Blocks
 ) -> list[Source]:
-    """Find negatives for every query, and have the teachers score them."""
+    """Find negatives for every query, and have the teachers score them.
+
+    Raises:
+        InputError: No query has any.
+        JinaRerankError: A teacher fails; what was computed before is kept.
+    """
     found = []
     parts = zip(recipe.data.files, pools, prepared.held, strict=True)
     for part, pool, held in parts:
@@ -102,7 +107,9 @@ def sources(
             continue
         vectors = models.find(recipe.mining.embedder)
         lists = mining.mine(pool, recipe.mining, recipe.seed, vectors, blocks)
-        scores = teachers.scores(lists, recipe.teachers, models, blocks) if recipe.teachers else None
+        scores = (
+            teachers.scores(lists, recipe.teachers, models, blocks) if recipe.teachers else None
+        )
         rows = np.setdiff1d(np.arange(len(pool.queries)), np.array(held, np.intp))
         # A list of one passage teaches nothing.
         rows = rows[(lists.places[rows] != mining.NONE).sum(1) > 1]

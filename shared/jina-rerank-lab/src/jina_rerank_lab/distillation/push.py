@@ -19,12 +19,9 @@ def push(
     model: Annotated[
         Path, typer.Argument(help="A directory that export made.", show_default=False)
     ],
-    repository: Annotated[
-        str, typer.Argument(help="Such as me/my-reranker.", show_default=False)
-    ],
-    public: Annotated[
-        bool, typer.Option("--public", help="Make a new repository public.")
-    ] = False,
+    repository: Annotated[str, typer.Argument(help="Such as me/my-reranker.", show_default=False)],
+    *,
+    public: Annotated[bool, typer.Option("--public", help="Make a new repository public.")] = False,
 ) -> None:
     """Upload an exported model, with its card.
 

@@ -87,9 +87,7 @@ class Ranking:
         some: list[tuple[Drawn, list[Pair]]] = []
         tokens = 0
         for drawn in lists:
-            pairs = self._inputs.pairs(
-                drawn.query, drawn.passages, limit, multiple=part.multiple
-            )
+            pairs = self._inputs.pairs(drawn.query, drawn.passages, limit, multiple=part.multiple)
             more = sum(len(pair.ids) for pair in pairs)
             if some and tokens + more > part.batch_tokens:
                 yield some
@@ -137,9 +135,7 @@ class Ranking:
             depth = len(states) if part.depth is None else part.depth
             rest = ~firsts([len(pair.ids) for pair in pairs]).to(self._device)
             target = torch.cat([one.states() for one in read])
-            parts["features"] = losses.relative_mse(
-                states[depth - 1][rest].float(), target[rest]
-            )
+            parts["features"] = losses.relative_mse(states[depth - 1][rest].float(), target[rest])
         if part.probe > 0:
             asked = torch.cat([_asked(pair, targets.edge(pair)) for pair in pairs])
             found = student.probe(states[-1][asked.to(self._device)].float()).squeeze(1)

@@ -36,6 +36,10 @@ class Student(JinaBert):
         self.layers = nn.ModuleList(StudentLayer(config) for _ in range(config.num_hidden_layers))
         self.probe = nn.Linear(config.hidden_size, 1)
 
+    def stack(self) -> list[Layer]:
+        """Return the layers."""
+        return self._stack()
+
     def scored_states(
         self, ids: Tensor, types: Tensor, groups: Sequence[Group]
     ) -> tuple[Tensor, list[Tensor]]:
@@ -55,7 +59,7 @@ class Student(JinaBert):
         self, ids: Tensor, types: Tensor, groups: Sequence[Group], depth: int | None = None
     ) -> Tensor:
         """Return what the first `depth` layers make of every token, (T, C); None is all layers."""
-        x = self.norm(self.words(ids) + self.types(types))
+        x: Tensor = self.norm(self.words(ids) + self.types(types))
         ruler = self._ruler(max(group.length for group in groups), x)
         for layer in self._stack()[:depth]:
             x = layer(x, ruler, groups)
@@ -86,4 +90,5 @@ def _attend(qkv: Tensor, ruler: Tensor) -> Tensor:
     place = torch.arange(length, device=qkv.device)
     bias = ruler[:, ruler.shape[1] // 2 + (place[:, None] - place)]
     weights = (q * (1 / math.sqrt(width)) @ k.transpose(2, 3) + bias.to(q.dtype)).softmax(3)
-    return (weights @ v).transpose(1, 2)
+    context: Tensor = weights @ v
+    return context.transpose(1, 2)

@@ -82,7 +82,9 @@ class Targets:
         """Read pairs of sorted length at once: (T, C)."""
         ids = self._ids[[token for pair in pairs for token in pair.ids]]
         types = torch.tensor([kind for pair in pairs for kind in pair.types])
-        return self._teacher.run(ids, groups([len(pair.ids) for pair in pairs]), types=types).float()
+        return self._teacher.run(
+            ids, groups([len(pair.ids) for pair in pairs]), types=types
+        ).float()
 
     def edge(self, pair: Pair) -> int:
         """Return where the passage begins, after the special token that follows the query."""

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..bm25 import BM25
-from ..rerankers import COSINE, SERVICE, find
+from ..embedders import SERVICE
+from ..rerankers import COSINE, find
 from .blocks import Blocks
 from .mining import NONE, Lists, identity
 from .recipe import TeacherPart
@@ -30,9 +31,7 @@ class Teacher(Protocol):
         """Return the scores of the queries from `start` to before `stop`; NaN for no passage."""
 
 
-def scores(
-    lists: Lists, parts: Sequence[TeacherPart], models: Models, blocks: Blocks
-) -> Scores:
+def scores(lists: Lists, parts: Sequence[TeacherPart], models: Models, blocks: Blocks) -> Scores:
     """Have all teachers score the candidates of a pool, and add that up.
 
     Args:
@@ -124,7 +123,7 @@ class _Late:
         weights /= weights.sum()
         there = [self._passages[place] for place in places if place != NONE]
         if not there or not len(weights):
-            return np.where(places == NONE, np.nan, 0).tolist()
+            return [float("nan") if place == NONE else 0.0 for place in places]
         cosines = (query[1:-1] @ torch.cat(there).T).float().split([len(p) for p in there], 1)
         found = iter([float(weights @ part.amax(1)) for part in cosines])
         return [float("nan") if place == NONE else next(found) for place in places]
@@ -149,7 +148,8 @@ class _Reranker:
         if self._service:
             return found
         sure = found.clip(EDGE, 1 - EDGE)
-        return np.log(sure / (1 - sure))
+        logits: Scores = np.log(sure / (1 - sure))
+        return logits
 
 
 def _masked(found: NDArray[np.floating], places: NDArray[np.int32]) -> Scores:
@@ -160,4 +160,5 @@ def _standard(found: Scores) -> Scores:
     """Bring each list to mean 0 and deviation 1."""
     mean = np.nanmean(found, axis=1, keepdims=True)
     deviation = np.nanstd(found, axis=1, keepdims=True)
-    return (found - mean) / np.maximum(deviation, EDGE)
+    standard: Scores = (found - mean) / np.maximum(deviation, EDGE)
+    return standard

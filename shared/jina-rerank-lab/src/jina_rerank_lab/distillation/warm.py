@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from jina_rerank.jina_bert import alibi
 from jina_rerank.jina_bert.batching import batches, groups
+from jina_rerank.jina_bert.model import Layer
 
-from .encoder import BATCH_TOKENS, LoadedEncoder
+from .encoder import BATCH_TOKENS, EncoderLayer, LoadedEncoder
 from .student import Student
 
 PLACES = 128
@@ -107,7 +108,7 @@ def start(
     student.norm.load_state_dict(model.norm.state_dict())
     observed = observe(encoder, texts)
     stack = model.stack()
-    for own, chosen in zip(student.layers, layers, strict=True):
+    for own, chosen in zip(student.stack(), layers, strict=True):
         _attention(own, stack[chosen], observed[chosen].distance)
         _feed_forward(own, stack[chosen], observed[chosen])
         for norm in ("attention_norm", "output_norm"):
@@ -143,39 +144,38 @@ def constant(observed: Observed) -> Tensor:
     """
     moment = observed.moment.double()
     rounding = torch.diag(moment.diagonal() * ROUNDING**2)
-    return torch.linalg.solve(moment + rounding, observed.mean.double()).float()
+    found: Tensor = torch.linalg.solve(moment + rounding, observed.mean.double())
+    return found.float()
 
 
-def _attention(own: nn.Module, theirs: nn.Module, distance: Tensor) -> None:
+def _attention(own: Layer, theirs: EncoderLayer, distance: Tensor) -> None:
     order = head_order(distance)
-    qkv, out = theirs.get_submodule("qkv"), theirs.get_submodule("attended")
-    own_qkv, own_out = own.get_submodule("qkv"), own.get_submodule("attended")
+    qkv, out = theirs.qkv, theirs.attended
     heads, width = len(order), out.weight.shape[0]
     weight = qkv.weight.view(3, heads, -1, width)[:, order]
-    own_qkv.weight.copy_(weight.reshape(3 * width, width))
-    own_qkv.bias.copy_(qkv.bias.view(3, heads, -1)[:, order].flatten())
-    own_out.weight.copy_(out.weight.view(width, heads, -1)[:, order].flatten(1))
-    own_out.bias.copy_(out.bias)
+    own.qkv.weight.copy_(weight.reshape(3 * width, width))
+    own.qkv.bias.copy_(qkv.bias.view(3, heads, -1)[:, order].flatten())
+    own.attended.weight.copy_(out.weight.view(width, heads, -1)[:, order].flatten(1))
+    own.attended.bias.copy_(out.bias)
 
 
-def _feed_forward(own: nn.Module, theirs: nn.Module, observed: Observed) -> None:
+def _feed_forward(own: Layer, theirs: EncoderLayer, observed: Observed) -> None:
     """Fold a dense feed-forward part into a gated one whose gate is 1.
 
     The gated unit has no biases: ``inner(x) = (W + b wᵀ) x`` where w . x = 1, and the factor that
     it has instead is w itself. Too many neurons lose the least active; too few get new ones that
     do nothing yet.
     """
-    inner, output = theirs.get_submodule("inner"), theirs.get_submodule("output")
-    gated, own_output = own.get_submodule("gated"), own.get_submodule("output")
-    size = own_output.weight.shape[1]
+    inner, output = theirs.inner, theirs.output
+    size = own.output.weight.shape[1]
     w = constant(observed)
     importance = observed.activity * output.weight.norm(dim=0)
     kept = importance.argsort(descending=True)[:size].sort().values
     count = len(kept)
-    gate, value = gated.weight.chunk(2)
+    gate, value = own.gated.weight.chunk(2)
     gate.normal_(std=NEW)
     gate[:count] = inner.weight[kept] + inner.bias[kept, None] * w
     value.copy_(w.expand_as(value))
-    own_output.weight.zero_()
-    own_output.weight[:, :count] = output.weight[:, kept]
-    own_output.bias.copy_(output.bias)
+    own.output.weight.zero_()
+    own.output.weight[:, :count] = output.weight[:, kept]
+    own.output.bias.copy_(output.bias)
