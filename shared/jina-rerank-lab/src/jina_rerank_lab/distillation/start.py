@@ -21,9 +21,6 @@ from .recipe import StudentPart
 from .student import Student
 from .vectors import Models, source
 
-DEVIATION = 0.02
-"""Standard deviation of drawn weights, as BERT has it."""
-
 
 def start(
     part: StudentPart, seed: int, pools: Sequence[Pool], models: Models
@@ -46,10 +43,9 @@ def start(
         return _layers(part, pools)
     if part.init == "scratch":
         files = source(part.source)
-        tokenizer = _tokenizer(files)
-        tokenizer, _ = _pruned(tokenizer, part, pools)
+        tokenizer, tokens = _pruned(_tokenizer(files), part, pools)
         config = part.config(
-            vocabulary=tokenizer.get_vocab_size(),
+            vocabulary=len(tokens),
             hidden=part.hidden_size or 0,
             heads=part.num_attention_heads or 0,
             intermediate=part.intermediate_size or 0,
@@ -102,11 +98,12 @@ def _layers(part: StudentPart, pools: Sequence[Pool]) -> tuple[Student, Tokenize
 
 
 def _drawn(config: JinaBertConfig) -> Student:
-    """Draw all weights."""
+    """Draw all weights, so that products of a layer's input have about its size."""
     student = Student(config)
+    deviation = config.hidden_size**-0.5
     for module in student.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=DEVIATION)
+            nn.init.normal_(module.weight, std=deviation)
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
     return student
@@ -122,9 +119,7 @@ def _pruned(
     """Return the student's tokenizer, and the source's id of each of its tokens."""
     if part.vocabulary is not None:
         return vocabulary.prune(tokenizer, texts(pools), part.vocabulary)
-    if json.loads(tokenizer.to_str())["model"]["type"] == "WordPiece":
-        tokenizer = vocabulary.with_template(tokenizer)
-    return tokenizer, list(range(tokenizer.get_vocab_size()))
+    return vocabulary.whole(tokenizer)
 
 
 def _check_layers(part: StudentPart, layers: int) -> None:

@@ -59,11 +59,14 @@ def prune(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> tuple[Tokeni
     return _rebuilt(described, kept), old
 
 
-def with_template(tokenizer: Tokenizer) -> Tokenizer:
-    """Return a WordPiece tokenizer with BERT's pair template and without limits of length."""
+def whole(tokenizer: Tokenizer) -> tuple[Tokenizer, list[int]]:
+    """Keep all tokens; returns what `prune` does, and any other tokenizer as it is."""
     described = json.loads(tokenizer.to_str())
-    vocabulary = described["model"]["vocab"]
-    return _rebuilt(described, sorted(vocabulary, key=vocabulary.__getitem__))
+    vocabulary = tokenizer.get_vocab()
+    if described["model"]["type"] != "WordPiece":
+        return tokenizer, list(range(max(vocabulary.values()) + 1))
+    kept = sorted(vocabulary, key=vocabulary.__getitem__)
+    return _rebuilt(described, kept), [vocabulary[token] for token in kept]
 
 
 def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[int]:

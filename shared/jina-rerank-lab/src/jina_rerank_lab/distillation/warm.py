@@ -133,18 +133,25 @@ def head_order(distance: Tensor) -> list[int]:
     return [order[head] for head in range(len(slopes))]
 
 
-def constant(observed: Observed) -> Tensor:
+def constant(observed: Observed, norm: nn.LayerNorm) -> Tensor:
     """Find w with w . x nearly 1 for every x that goes into the feed-forward part.
 
-    A layer norm's result (x - bias) / weight sums up to zero, so there is such a direction. Found
-    by least squares, it also keeps the rounding of bfloat16 small.
+    A layer norm's result minus its bias, divided by its weight, sums up to zero, so there is such a
+    direction. Found by least squares over what was observed and over any other result of the norm,
+    it also keeps the rounding of bfloat16 small.
+
+    Args:
+        observed: What the layer does on sample text.
+        norm: The layer norm before the feed-forward part.
 
     Returns:
         (C,)
     """
-    moment = observed.moment.double()
+    weight, bias = norm.weight.double(), norm.bias.double()
+    spread = torch.diag(weight.square()) - torch.outer(weight, weight) / len(weight)
+    moment = observed.moment.double() + spread + torch.outer(bias, bias)
     rounding = torch.diag(moment.diagonal() * ROUNDING**2)
-    found: Tensor = torch.linalg.solve(moment + rounding, observed.mean.double())
+    found: Tensor = torch.linalg.solve(moment + rounding, observed.mean.double() + bias)
     return found.float()
 
 
@@ -168,7 +175,7 @@ def _feed_forward(own: Layer, theirs: EncoderLayer, observed: Observed) -> None:
     """
     inner, output = theirs.inner, theirs.output
     size = own.output.weight.shape[1]
-    w = constant(observed)
+    w = constant(observed, theirs.attention_norm)
     importance = observed.activity * output.weight.norm(dim=0)
     kept = importance.argsort(descending=True)[:size].sort().values
     count = len(kept)
