@@ -10,8 +10,21 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
-TOPICS = ("mars", "sea", "bread", "rust", "moon", "salt", "milk", "gold", "rain", "fire", "wood", "iron")
-OTHERS = ("the", "is", "of", "red", "deep")
+TOPICS = (
+    "mars",
+    "sea",
+    "bread",
+    "rust",
+    "moon",
+    "salt",
+    "milk",
+    "gold",
+    "rain",
+    "fire",
+    "wood",
+    "iron",
+)
+OTHERS = ("the", "is", "of", "red", "deep", "planet")
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz.")
 WIDTH = 16
@@ -93,6 +106,18 @@ def pairs(count: int, seed: int = 0) -> list[dict[str, Any]]:
         words = [topic, *rest]
         chance.shuffle(words)
         rows.append({"query": topic, "positive": " ".join(words)})
+    return rows
+
+
+def answers(count: int) -> list[dict[str, Any]]:
+    """Queries of one word that another word answers; all passages look alike to BM25."""
+    chance = random.Random(0)
+    rows = []
+    for _ in range(count):
+        topic = chance.randrange(len(TOPICS))
+        words = [TOPICS[topic - 1], "planet", *chance.choices(OTHERS[:5], k=2)]
+        chance.shuffle(words)
+        rows.append({"query": f"planet {TOPICS[topic]}", "positive": " ".join(words)})
     return rows
 
 

@@ -48,8 +48,14 @@ def test_encoder_gives_the_states_of_transformers(files: Path) -> None:
 def test_states_come_once_for_each_input_and_in_any_order(files: Path) -> None:
     ours = load(files)
     inputs = ours.encode(TEXTS)
-    found = {i: part for batch, states in ours.states(inputs) for i, part in zip(batch, states, strict=True)}
-    assert {i: len(part) for i, part in found.items()} == {i: len(ids) for i, ids in enumerate(inputs)}
+    found = {
+        i: part
+        for batch, states in ours.states(inputs)
+        for i, part in zip(batch, states, strict=True)
+    }
+    assert {i: len(part) for i, part in found.items()} == {
+        i: len(ids) for i, ids in enumerate(inputs)
+    }
 
 
 def test_a_long_text_is_cut_to_the_positions_that_there_are(files: Path) -> None:

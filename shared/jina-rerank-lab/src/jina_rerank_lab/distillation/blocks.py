@@ -1,5 +1,6 @@
 """Arrays that take long to compute, kept block by block: a failure loses one block."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +80,8 @@ def _save(path: Path, rows: Array) -> Array:
             np.save(file, rows, allow_pickle=False)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         msg = (
             f"{str(path)!r} cannot be written: {error.strerror}; what was computed before is "
             f"kept, so free the disk and run the same command again"

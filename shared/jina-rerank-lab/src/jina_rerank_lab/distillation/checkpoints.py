@@ -1,5 +1,6 @@
 """Where a run stands, on the disk: written whole or not at all, and the last few kept."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -68,7 +69,8 @@ class Checkpoints:
                 os.fsync(file.fileno())
             partial.replace(path)
         except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             msg = (
                 f"{str(path)!r} cannot be written: {error}; the checkpoint before is whole, so "
                 f"free the disk and run the same command again"

@@ -7,6 +7,8 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW
 
+from jina_rerank.lines import InputError
+
 from .recipe import StagePart
 from .student import Student
 
@@ -40,18 +42,18 @@ def optimizer(part: StagePart, student: Student, reached: Iterable[str]) -> Adam
         reached: The names of the parameters that the stage's losses depend on.
 
     Raises:
-        ValueError: The stage freezes what is not there, or everything.
+        InputError: The stage freezes what is not there, or everything.
     """
     names = set(reached)
     modules = {name for name, _ in student.named_modules() if name}
     for frozen in part.freeze:
         if frozen not in modules:
             msg = f"freeze names {frozen!r}, which the student does not have; it has words, types, norm, layers, layers.0, pooler, classifier and more"
-            raise ValueError(msg)
+            raise InputError(msg)
         names = {name for name in names if not f"{name}.".startswith(f"{frozen}.")}
     if not names:
         msg = "freeze leaves nothing to learn"
-        raise ValueError(msg)
+        raise InputError(msg)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in student.named_parameters():
         parameter.requires_grad_(name in names)

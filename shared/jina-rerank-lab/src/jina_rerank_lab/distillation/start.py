@@ -13,6 +13,7 @@ from jina_rerank.errors import CheckpointError
 from jina_rerank.hub import Source, locate
 from jina_rerank.jina_bert import checkpoint
 from jina_rerank.jina_bert.config import JinaBertConfig, read_config
+from jina_rerank.lines import InputError
 from jina_rerank.settings import Settings
 
 from . import vocabulary, warm
@@ -36,7 +37,7 @@ def start(
     Raises:
         CheckpointError: The source is of the wrong kind, or has no such layer.
         ModelNotFoundError: There is no such source.
-        ValueError: The vocabulary is too small.
+        InputError: The vocabulary is too small, or a size does not go with the source.
     """
     torch.manual_seed(seed)
     if part.init == "layers":
@@ -73,7 +74,7 @@ def _layers(part: StudentPart, pools: Sequence[Pool]) -> tuple[Student, Tokenize
     _check_layers(part, theirs.num_hidden_layers)
     if part.intermediate_size not in {None, theirs.intermediate_size}:
         msg = f"init 'layers' keeps the intermediate_size of its source, {theirs.intermediate_size}"
-        raise ValueError(msg)
+        raise InputError(msg)
     larger = checkpoint.load(
         files.file("model.safetensors"),
         theirs,

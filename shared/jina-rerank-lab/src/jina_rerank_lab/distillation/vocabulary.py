@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from jina_rerank.errors import CheckpointError
+from jina_rerank.lines import InputError
 
 PREFIX = "##"
 """How pieces that continue a word begin."""
@@ -34,7 +35,7 @@ def prune(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> tuple[Tokeni
 
     Raises:
         CheckpointError: It is no WordPiece tokenizer.
-        ValueError: `size` has no room for the special tokens and the characters.
+        InputError: `size` has no room for the special tokens and the characters.
     """
     described = json.loads(tokenizer.to_str())
     if described["model"]["type"] != "WordPiece":
@@ -50,7 +51,7 @@ def prune(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> tuple[Tokeni
     kept = [*special, *characters]
     if len(kept) > size:
         msg = f"vocabulary must be at least {len(kept)}, its special tokens and single characters"
-        raise ValueError(msg)
+        raise InputError(msg)
     counts = _count(tokenizer, texts)
     rest = set(vocabulary) - set(kept)
     order = sorted(rest, key=lambda token: (-counts[vocabulary[token]], vocabulary[token]))
