@@ -119,6 +119,31 @@ def taught(bert: Path, steps: int, **more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("name", ["features", "probe"])
+def test_one_loss_of_states_can_stand_alone(tmp_path: Path, bert: Path, name: str) -> None:
+    stage = {**LEARNING, "steps": 1, "lists": 2, "teacher": str(bert), name: 1.0}
+    student = {"init": "warm", "source": str(bert), "layers": [0, 1], "sample": 8}
+    recipe = write_recipe(tmp_path / "small.toml", student=student, stages=[stage])
+    (line,) = [line for line in train(recipe).log.read() if line["kind"] == "ranking"]
+    assert {"features", "probe"} & set(line) == {name}
+
+
+def test_teachers_alone_can_teach(tmp_path: Path, bert: Path) -> None:
+    stage = {**LEARNING, "steps": 1, "lists": 2, "kl": 1.0, "contrastive": 0.0}
+    tables = {"student": scratch(bert), "stages": [stage], "teachers": [{"spec": "bm25"}]}
+    recipe = write_recipe(tmp_path / "small.toml", **tables)
+    (line,) = [line for line in train(recipe).log.read() if line["kind"] == "ranking"]
+    assert line["loss"] == line["kl"]
+
+
+def test_threads_are_pytorchs_own_choice_unless_the_recipe_says(tmp_path: Path, bert: Path) -> None:
+    before = torch.get_num_threads()
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    recipe.write_text(recipe.read_text().replace("threads = 1\n", ""))
+    train(recipe)
+    assert torch.get_num_threads() == before
+
+
 PROGRAM = "import sys; from jina_rerank_lab.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -225,7 +250,9 @@ def test_what_cannot_be_frozen_is_refused(
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, bert: Path) -> None:
     stage = {**LEARNING, "steps": 9, "learning_rate": 1e30, "warmup": 0}
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), stages=[stage])
-    with pytest.raises(JinaRerankError, match="the loss is nan at step .; lower the learning_rate"):
+    with pytest.raises(
+        JinaRerankError, match=r"the loss is nan at step .; lower the learning_rate"
+    ):
         train(recipe)
 
 
@@ -234,7 +261,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, bert: Path) ->
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoints").write_text("")
     with pytest.raises(
-        JinaRerankError, match="cannot be written: .*the checkpoint before is whole"
+        JinaRerankError, match=r"cannot be written: .*the checkpoint before is whole"
     ):
         train(recipe)
 
@@ -306,7 +333,7 @@ def test_an_encoder_without_the_students_tokens_is_refused(
     student = {"init": "layers", "source": str(mini), "layers": [0]}
     stage = {"kind": "features", "teacher": str(bert), "steps": 1}
     recipe = write_recipe(tmp_path / "small.toml", student=student, stages=[stage])
-    with pytest.raises(CheckpointError, match="lacks .* of the student's tokens"):
+    with pytest.raises(CheckpointError, match=r"lacks .* of the student's tokens"):
         train(recipe)
 
 

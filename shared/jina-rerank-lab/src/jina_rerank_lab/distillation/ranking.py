@@ -10,10 +10,18 @@ from jina_rerank.jina_bert.tokenizer import Pair
 from . import losses
 from .features import firsts
 from .inputs import Inputs, batch
-from .recipe import StagePart
+from .recipe import TAUGHT, StagePart
 from .sampling import Drawn, Sampler
 from .student import Student
 from .targets import Targets
+
+COMPARED = {
+    "kl": losses.kl,
+    "margin_mse": losses.margin_mse,
+    "mse": losses.mse,
+    "absolute": losses.absolute,
+}
+"""Losses that compare a list with what teachers say, by their names in a recipe."""
 
 
 class Ranking:
@@ -111,13 +119,11 @@ class Ranking:
         if part.taught:
             given = [torch.tensor(one.scores, device=logits.device) for one in lists]
             compared = matrix, _padded(given, max(sizes)), mask, part.temperature
-            parts["kl"] = losses.kl(*compared)
-            if part.margin_mse > 0:
-                parts["margin_mse"] = losses.margin_mse(*compared) * labelled
-            if part.mse > 0:
-                parts["mse"] = losses.mse(*compared)
-            if part.absolute > 0:
-                parts["absolute"] = losses.absolute(*compared)
+            for name in TAUGHT:
+                if getattr(part, name) > 0:
+                    parts[name] = COMPARED[name](*compared)
+            if "margin_mse" in parts:
+                parts["margin_mse"] = parts["margin_mse"] * labelled
         parts["contrastive"] = losses.contrastive(matrix, mask) * labelled
         if part.bce > 0:
             parts["bce"] = losses.bce(matrix, mask) * labelled

@@ -1,8 +1,7 @@
 """The student before the first step: a shape, a tokenizer, and what it knows already."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -131,14 +130,9 @@ def _check_layers(part: StudentPart, layers: int) -> None:
 
 def _sample(pools: Sequence[Pool], size: int, seed: int) -> list[str]:
     """Draw passages of every pool."""
-    chance = rng(seed, "sample")
-    return list(islice(_turns(pools, chance.permutation(1 << 20).tolist()), size))
-
-
-def _turns(pools: Sequence[Pool], places: Sequence[int]) -> Iterator[str]:
-    for place in places:
-        for pool in pools:
-            yield pool.passages[place % len(pool.passages)]
+    places = rng(seed, "sample").integers(1 << 30, size=size).tolist()
+    drawn = [one.passages[place % len(one.passages)] for place in places for one in pools]
+    return drawn[:size]
 
 
 def write_tokenizer(tokenizer: Tokenizer, directory: Path, context: int) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from jina_rerank import Reranker
+
 from ..bm25 import BM25
 from ..embedders import SERVICE
 from ..rerankers import COSINE, find
@@ -49,7 +51,7 @@ def scores(lists: Lists, parts: Sequence[TeacherPart], models: Models, blocks: B
     whole = np.zeros(lists.places.shape, np.float32)
     for part in parts:
         teacher = make(part.spec, lists, models)
-        key = ["teacher", part.spec, identity(lists.pool), repr(lists.places.tolist())]
+        key = ["scores", part.spec, identity(lists.pool), repr(lists.places.tolist())]
         what = f"{lists.pool.name}: {part.spec}"
         found = blocks.rows(what, key, len(lists.places), teacher.rows, size=256)
         fit = _standard(found) if part.scale is None else part.scale * (found - part.shift)
@@ -65,7 +67,7 @@ def make(spec: str, lists: Lists, models: Models) -> Teacher:
         return _Cosine(lists, models.find(spec.removeprefix(COSINE)))
     if spec.startswith(LATE):
         return _Late(lists, models.find(spec.removeprefix(LATE)))
-    return _Reranker(lists, spec)
+    return _Reranker(lists, find(spec), sigmoid=not spec.startswith(SERVICE))
 
 
 class _Lexical:
@@ -109,7 +111,8 @@ class _Late:
     def rows(self, start: int, stop: int) -> Scores:
         pool = self._lists.pool
         if not self._passages:
-            ids, self._passages = self._vectors.tokens(pool.passages)
+            ids, states = self._vectors.tokens(pool.passages)
+            self._passages = [state[1:-1] for state in states]
             counts = Counter(token for passage in ids for token in set(passage))
             self._rarity = {t: float(np.log(1 + len(ids) / n) ** 0.5) for t, n in counts.items()}
         ids, queries = self._vectors.tokens(pool.queries[start:stop])
@@ -132,10 +135,10 @@ class _Late:
 class _Reranker:
     """Any reranker; where its scores are sigmoids, their logits, which tell the best ones apart."""
 
-    def __init__(self, lists: Lists, spec: str) -> None:
+    def __init__(self, lists: Lists, reranker: Reranker, *, sigmoid: bool) -> None:
         self._lists = lists
-        self._reranker = find(spec)
-        self._service = spec.startswith(SERVICE)
+        self._reranker = reranker
+        self._sigmoid = sigmoid
 
     def rows(self, start: int, stop: int) -> Scores:
         places = self._lists.places[start:stop]
@@ -145,7 +148,7 @@ class _Reranker:
             found[i, places[i] != NONE] = self._reranker.score(
                 self._lists.pool.queries[start + i], texts
             )
-        if self._service:
+        if not self._sigmoid:
             return found
         sure = found.clip(EDGE, 1 - EDGE)
         logits: Scores = np.log(sure / (1 - sure))
