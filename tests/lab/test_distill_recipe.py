@@ -53,6 +53,10 @@ def test_recipe_of_nano_is_whole() -> None:
         ({"stages": [{**STAGE, "probe": 1}]}, "features and probe need a teacher"),
         ({"stages": [{"kind": "features", "steps": 1}]}, "features and probe need a teacher"),
         ({"stages": [{**STAGE, "kl": 1}]}, "a stage has kl, margin_mse, mse or absolute, so give"),
+        (
+            {"stages": [{**STAGE, "kl": 1}], "teachers": [{"spec": "maxsim"}]},
+            "cosine and maxsim are those of a stage's encoder, so give every stage a teacher",
+        ),
         ({"dev": {"average": 1}}, "dev.average must be below 1, got 1"),
     ],
 )

@@ -108,7 +108,7 @@ def taught(bert: Path, steps: int, **more: Any) -> dict[str, Any]:
         **TAUGHT,
         "student": {"init": "warm", "source": spec, "layers": [0, 2], "sample": 8},
         "mining": {"bm25": 2, "dense": 2, "random": 3, "embedder": spec},
-        "teachers": [{"spec": f"bi:{spec}", "scale": 5.0}, {"spec": "bm25"}],
+        "teachers": [{"spec": "cosine", "scale": 5.0}, {"spec": "maxsim"}, {"spec": "bm25"}],
         "stages": [
             {**states, "kind": "features", "steps": 2, "multiple": 2},
             {**states, "kind": "features", "steps": 1, "joint": True, "depth": 1},
@@ -134,6 +134,14 @@ def test_teachers_alone_can_teach(tmp_path: Path, bert: Path) -> None:
     recipe = write_recipe(tmp_path / "small.toml", **tables)
     (line,) = [line for line in train(recipe).log.read() if line["kind"] == "ranking"]
     assert line["loss"] == line["kl"]
+
+
+def test_the_encoder_of_a_stage_can_be_the_only_teacher(tmp_path: Path, bert: Path) -> None:
+    stage = {**LEARNING, "steps": 1, "kl": 1.0, "contrastive": 0.0, "teacher": str(bert)}
+    teachers = [{"spec": "cosine", "scale": 3.0, "shift": 0.5}]
+    tables = {"student": scratch(bert), "stages": [stage], "teachers": teachers}
+    lines = train(write_recipe(tmp_path / "small.toml", **tables)).log.read()
+    assert lines[1]["kl"] > 0
 
 
 def test_threads_are_pytorchs_own_choice_unless_the_recipe_says(tmp_path: Path, bert: Path) -> None:

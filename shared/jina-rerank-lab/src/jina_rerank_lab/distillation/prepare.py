@@ -101,15 +101,14 @@ def sources(
         JinaRerankError: A teacher fails; what was computed before is kept.
     """
     found = []
+    before = [part for part in recipe.teachers if not part.live]
     parts = zip(recipe.data.files, pools, prepared.held, strict=True)
     for part, pool, held in parts:
         if part.weight == 0:
             continue
         vectors = models.find(recipe.mining.embedder)
         lists = mining.mine(pool, recipe.mining, recipe.seed, vectors, blocks)
-        scores = (
-            teachers.scores(lists, recipe.teachers, models, blocks) if recipe.teachers else None
-        )
+        scores = teachers.scores(lists, before, models, blocks) if before else None
         rows = np.setdiff1d(np.arange(len(pool.queries)), np.array(held, np.intp))
         # A list of one passage teaches nothing.
         rows = rows[(lists.places[rows] != mining.NONE).sum(1) > 1]

@@ -13,7 +13,7 @@ from .inputs import Inputs, batch
 from .recipe import TAUGHT, StagePart
 from .sampling import Drawn, Sampler
 from .student import Student
-from .targets import Targets
+from .targets import Read, Targets
 
 COMPARED = {
     "kl": losses.kl,
@@ -31,7 +31,7 @@ class Ranking:
         part: The stage.
         sampler: Where lists come from.
         inputs: What makes inputs of them.
-        targets: What an encoder makes of them; None if no loss needs it.
+        targets: What an encoder makes of them; None if nothing needs it.
         device: Where to compute.
     """
 
@@ -76,10 +76,15 @@ class Ranking:
             made = batch(pairs, self._device)
             with torch.autocast(self._device.type, torch.bfloat16):
                 logits, states = student.scored_states(made.ids, made.types, made.groups)
-            parts = self._losses(drawn, made.restore(logits.float()))
+            read = [] if self._targets is None else self._targets.alone(pairs)
+            live = [torch.zeros(len(one.passages)) for one in drawn]
+            if self._targets is not None and part.taught:
+                live = self._targets.scores(pairs, read, list(map(len, live)))
+            parts = self._losses(drawn, made.restore(logits.float()), live)
             if self._targets is not None:
-                ordered = [pairs[i] for i in made.order.tolist()]
-                found = self._state_losses(student, self._targets, ordered, states)
+                order = made.order.tolist()
+                ordered = [pairs[i] for i in order], [read[i] for i in order]
+                found = self._state_losses(student, self._targets, *ordered, states)
                 parts |= {name: len(some) * value for name, value in found.items()}
             loss = torch.stack([self._weight(name) * value for name, value in parts.items()]).sum()
             (loss / part.lists).backward()
@@ -107,7 +112,9 @@ class Ranking:
     def _weight(self, name: str) -> float:
         return 0.0 if name == "agreement" else float(getattr(self._part, name))
 
-    def _losses(self, lists: Sequence[Drawn], logits: Tensor) -> dict[str, Tensor]:
+    def _losses(
+        self, lists: Sequence[Drawn], logits: Tensor, live: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
         """Sum each loss over some lists; `agreement` is only watched."""
         part = self._part
         sizes = [len(one.passages) for one in lists]
@@ -117,7 +124,10 @@ class Ranking:
         labelled = torch.tensor([one.labelled for one in lists], device=logits.device)
         parts = {}
         if part.taught:
-            given = [torch.tensor(one.scores, device=logits.device) for one in lists]
+            given = [
+                (own if one.scores is None else own + torch.tensor(one.scores)).to(logits.device)
+                for one, own in zip(lists, live, strict=True)
+            ]
             compared = matrix, _padded(given, max(sizes)), mask, part.temperature
             for name in TAUGHT:
                 if getattr(part, name) > 0:
@@ -131,11 +141,15 @@ class Ranking:
         return {name: value.sum() for name, value in parts.items()}
 
     def _state_losses(
-        self, student: Student, targets: Targets, pairs: Sequence[Pair], states: Sequence[Tensor]
+        self,
+        student: Student,
+        targets: Targets,
+        pairs: Sequence[Pair],
+        read: Sequence[Read],
+        states: Sequence[Tensor],
     ) -> dict[str, Tensor]:
         """Compare what the layers make of the tokens of pairs with what an encoder makes of them."""
         part = self._part
-        read = targets.alone(pairs)
         parts = {}
         if part.features > 0:
             depth = len(states) if part.depth is None else part.depth

@@ -16,6 +16,9 @@ DECAYS = ("linear", "cosine", "none")
 TAUGHT = ("kl", "margin_mse", "mse", "absolute")
 """Losses of a stage that compare scores with those of teachers."""
 
+LIVE = ("cosine", "maxsim")
+"""Teachers that score while the student trains."""
+
 LOSSES = (*TAUGHT, "contrastive", "bce")
 """Losses of scores."""
 
@@ -194,7 +197,10 @@ class TeacherPart:
 
     Attributes:
         spec: `bm25`, ``bi:EMBEDDER`` for a cosine, ``maxsim:ENCODER`` for late interaction between
-            the tokens of a BERT encoder, or any reranker that `evaluate` takes.
+            the tokens of a BERT encoder, or any reranker that `evaluate` takes: these score all
+            candidates before the training. Or ``cosine`` and ``maxsim`` of the encoder that a
+            stage learns from, which costs nothing beside its `features` and `probe`, for it reads
+            what the student reads.
         weight: Of its scores in the sum.
         scale: What its scores are multiplied by; None brings them to mean 0 and deviation 1 within
             each list.
@@ -210,6 +216,11 @@ class TeacherPart:
         if self.shift and self.scale is None:
             msg = "shift needs a scale: without one, the mean of each list is taken off"
             raise ValueError(msg)
+
+    @property
+    def live(self) -> bool:
+        """Whether it scores while the student trains."""
+        return self.spec in LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +426,11 @@ class Recipe:
         _at_least(1, threads=self.threads, stages=len(self.stages))
         if any(stage.taught for stage in self.stages) and not self.teachers:
             msg = f"a stage has {', '.join(TAUGHT[:-1])} or {TAUGHT[-1]}, so give [[teachers]]"
+            raise ValueError(msg)
+        if any(part.live for part in self.teachers) and not all(
+            stage.teacher for stage in self.stages if stage.taught
+        ):
+            msg = f"{' and '.join(LIVE)} are those of a stage's encoder, so give every stage a teacher"
             raise ValueError(msg)
 
     @classmethod

@@ -18,6 +18,11 @@ from jina_rerank.jina_bert.tokenizer import Pair
 
 from .encoder import LoadedEncoder
 from .inputs import Inputs
+from .losses import SPREAD
+from .recipe import TeacherPart
+
+COSINE = "cosine"
+"""Of `recipe.LIVE`: between the means of query and passage. The other one is late interaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,56 @@ class Targets:
     Args:
         inputs: The student's tokens.
         teacher: The encoder.
+        live: The teachers that score by it.
 
     Raises:
         CheckpointError: The student has tokens that the encoder does not.
     """
 
-    def __init__(self, inputs: Inputs, teacher: LoadedEncoder) -> None:
+    def __init__(
+        self, inputs: Inputs, teacher: LoadedEncoder, live: Sequence[TeacherPart] = ()
+    ) -> None:
         self._template = inputs.tokenizer.template
+        self._inputs = inputs
         self._teacher = teacher
+        self._live = live
         self._ids = _translation(inputs, teacher)
+        self._rarity = torch.ones(len(self._ids))
+
+    def weigh(self, texts: Sequence[str]) -> None:
+        """Learn from some texts which tokens are rare, and count the more in `scores`."""
+        counts = torch.zeros(len(self._rarity))
+        for ids in self._inputs.tokenizer.encode(texts):
+            counts[list(set(ids))] += 1
+        self._rarity = (1 + len(texts) / counts.clamp(min=1)).log().sqrt()
+
+    def scores(
+        self, pairs: Sequence[Pair], read: Sequence[Read], sizes: Sequence[int]
+    ) -> list[Tensor]:
+        """Score pairs as the teachers ``cosine`` and ``maxsim`` do.
+
+        Args:
+            pairs: The pairs, list by list.
+            read: What `alone` returned for them.
+            sizes: How many each list has.
+
+        Returns:
+            The sum of these teachers at their weights, for each list.
+        """
+        whole = [torch.zeros(size) for size in sizes]
+        for part in self._live:
+            one = self._cosine if part.spec == COSINE else self._late
+            found = torch.tensor([one(*both) for both in zip(pairs, read, strict=True)])
+            for i, own in enumerate(found.split(list(sizes))):
+                whole[i] += part.weight * _fitted(own, part)
+        return whole
+
+    def _cosine(self, _pair: Pair, read: Read) -> float:
+        return float(F.cosine_similarity(read.pooled(), read.passage.mean(0), dim=0))
+
+    def _late(self, pair: Pair, read: Read) -> float:
+        weights = self._rarity[pair.ids[1 : self.edge(pair) - 1]]
+        return float(weights @ read.matches().cpu() / weights.sum())
 
     def alone(self, pairs: Sequence[Pair]) -> list[Read]:
         """Read queries and passages alone, each text once."""
@@ -89,6 +135,13 @@ class Targets:
     def edge(self, pair: Pair) -> int:
         """Return where the passage begins, after the special token that follows the query."""
         return pair.ids.index(self._template.specials[1][-1], 1) + 1
+
+
+def _fitted(scores: Tensor, part: TeacherPart) -> Tensor:
+    """Bring a teacher's scores of a list to the scale that the recipe wants."""
+    if part.scale is not None:
+        return part.scale * (scores - part.shift)
+    return (scores - scores.mean()) / scores.std(correction=0).clamp(min=SPREAD)
 
 
 def _translation(inputs: Inputs, teacher: LoadedEncoder) -> Tensor:

@@ -36,6 +36,9 @@ BEST, LAST, TOKENIZER = "best", "last", "tokenizer"
 RESULT = "result.json"
 """The file of a run that says what it did, when it is over."""
 
+PASSAGES = 6000
+"""By which rare words are told."""
+
 STAGE = 7919
 """Keeps the chance of stages apart."""
 
@@ -208,10 +211,18 @@ class Run:
         sampler = Sampler(self._sources[part.max_words], seed)
         targets = None
         if part.teacher:
-            targets = Targets(self._inputs, self._models.find(part.teacher).load())
+            live = [teacher for teacher in self.recipe.teachers if teacher.live]
+            targets = Targets(self._inputs, self._models.find(part.teacher).load(), live)
+            targets.weigh(self._passages())
         if part.kind == "features" and targets is not None:
             return Features(part, sampler, self._inputs, targets, self.device)
         return Ranking(part, sampler, self._inputs, targets, self.device)
+
+    def _passages(self) -> list[str]:
+        """Return passages of every file, enough to tell rare words."""
+        shared = -(-PASSAGES // len(self.prepared.examples))
+        some = [example for examples in self.prepared.examples for example in examples[:shared]]
+        return [example.positive for example in some if example.positive is not None]
 
     def _check(self, losses: dict[str, float]) -> None:
         if not math.isfinite(losses["loss"]):
