@@ -6,6 +6,7 @@ import pytest
 import torch
 from jina_rerank_lab.distillation import dev, losses
 from jina_rerank_lab.distillation.pairs import Example, pool
+from jina_rerank_lab.distillation.targets import Read
 
 LOGITS = torch.tensor([[2.0, 0.0, 9.0], [1.0, 3.0, 0.0]])
 TEACHER = torch.tensor([[4.0, 0.0, -7.0], [2.0, 6.0, 0.0]])
@@ -67,6 +68,11 @@ def test_matching_is_0_for_standard_matches() -> None:
 
 def test_agreement_tells_whether_the_positive_is_on_top() -> None:
     assert losses.agreement(LOGITS, MASK).tolist() == [1, 0]
+
+
+def test_nothing_matches_in_a_passage_without_tokens() -> None:
+    read = Read(torch.randn(4, 3), torch.randn(2, 3))
+    assert read.matches().tolist() == [0, 0]
 
 
 def test_ndcg_counts_every_relevant_passage_there_is() -> None:

@@ -48,6 +48,8 @@ class Read:
     def matches(self) -> Tensor:
         """Return the best cosine of each token of the query in the passage, (Q - 2,)."""
         query, passage = (F.normalize(part[1:-1], dim=1) for part in (self.query, self.passage))
+        if not len(passage):  # what its characters are, no token says
+            return query.new_zeros(len(query))
         return (query @ passage.T).amax(1)
 
 
@@ -106,7 +108,7 @@ class Targets:
 
     def _late(self, pair: Pair, read: Read) -> float:
         weights = self._rarity[pair.ids[1 : self.edge(pair) - 1]]
-        return float(weights @ read.matches().cpu() / weights.sum())
+        return float(weights @ read.matches().cpu() / weights.sum().clamp(min=SPREAD))
 
     def alone(self, pairs: Sequence[Pair]) -> list[Read]:
         """Read queries and passages alone, each text once."""
