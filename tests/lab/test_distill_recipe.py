@@ -22,6 +22,13 @@ def test_recipe_of_nano_is_whole() -> None:
     assert {"scifact", "nq-dev"} <= {Path(name).name for name in recipe.data.exclude}
 
 
+def test_recipe_of_the_documentation_is_whole(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "distillation.md").read_text()
+    path = tmp_path / "recipe.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert [stage.kind for stage in Recipe.read(path).stages] == ["features", "ranking"]
+
+
 @pytest.mark.parametrize(
     ("tables", "reason"),
     [
