@@ -357,6 +357,7 @@ def test_export_makes_a_directory_that_reranks(tmp_path: Path, bert: Path, run: 
         "tokenizer.json",
         "tokenizer_config.json",
     }
+    assert len({path.stat().st_mode for path in Path("model").iterdir()}) == 1
     names = weights(Path("model"))
     assert names["bert.encoder.layer.0.mlp.gated_layers.weight"].dtype == torch.bfloat16
     with Reranker("model") as reranker:

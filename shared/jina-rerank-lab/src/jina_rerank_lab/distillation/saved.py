@@ -2,7 +2,6 @@
 
 import copy
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,8 +24,10 @@ def save(student: Student, tokenizer: Path, directory: Path) -> None:
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     narrow = copy.deepcopy(student).to("cpu", torch.bfloat16)
-    config = replace(student.config)
-    checkpoint.save(narrow, config, partial)
-    write_tokenizer(Tokenizer.from_file(str(tokenizer)), partial, config.max_position_embeddings)
+    checkpoint.save(narrow, student.config, partial)
+    # safetensors lets nobody else read what it writes.
+    (partial / "model.safetensors").chmod((partial / "config.json").stat().st_mode)
+    context = student.config.max_position_embeddings
+    write_tokenizer(Tokenizer.from_file(str(tokenizer)), partial, context)
     shutil.rmtree(directory, ignore_errors=True)
     partial.replace(directory)
