@@ -81,6 +81,11 @@ def test_vectors_are_read_from_the_disk_by_another_run(files: Path, tmp_path: Pa
     assert (first == again).all()
 
 
+def test_vectors_are_kept_in_memory(files: Path, tmp_path: Path) -> None:
+    vectors = Models(Blocks(tmp_path / "cache"), CPU).find(str(files))
+    assert vectors.of(TEXTS) is vectors.of(TEXTS)
+
+
 def test_a_model_is_loaded_once_for_all_who_ask(files: Path, tmp_path: Path) -> None:
     models = Models(Blocks(tmp_path), CPU)
     assert models.find(str(files)) is models.find(str(files))
