@@ -1,0 +1,61 @@
+"""Short passages out of long ones: the part that matches a query best."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+WORD = re.compile(r"\w+")
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
+LEAST = 3
+"""Letters of a word that tells something; shorter ones are mostly function words."""
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text at what ends a sentence: roughly, as training data need no more.
+
+    >>> sentences("Mars is red. Is Venus? No!")
+    ['Mars is red.', 'Is Venus?', 'No!']
+    """
+    return SENTENCE.split(text.strip())
+
+
+def crop(text: str, query: str, max_words: int) -> str:
+    """Cut a passage to a number of words, around what shares most words with the query.
+
+    A cut starts with a sentence, or where the one before a long sentence would have ended. The
+    first of equally good ones wins.
+
+    Args:
+        text: The passage.
+        query: The query; words of it that are in every cut decide nothing.
+        max_words: Words to keep, as spaces divide them.
+
+    >>> crop("Bread is baked. Iron rust makes Mars red. Rain falls.", "why is Mars red", 5)
+    'Iron rust makes Mars red.'
+    """
+    words = text.split()
+    if len(words) <= max_words:
+        return text
+    wanted = _telling(query)
+    starts = [start for start in _starts(text, max_words) if start + max_words // 2 < len(words)]
+
+    def shared(start: int) -> int:
+        return len(wanted & _telling(" ".join(words[start : start + max_words])))
+
+    best = max(starts, key=lambda start: (shared(start), -start))
+    best = min(best, len(words) - max_words) if best + max_words > len(words) else best
+    return " ".join(words[best : best + max_words])
+
+
+def _starts(text: str, max_words: int) -> Iterator[int]:
+    """Yield the words with which a cut may start."""
+    place = 0
+    for sentence in sentences(text):
+        count = len(sentence.split())
+        yield from range(place, place + max(count, 1), max_words)
+        place += count
+
+
+def _telling(text: str) -> set[str]:
+    """Return the words of a text that are not short, without their endings, roughly."""
+    words: Sequence[str] = WORD.findall(text.lower())
+    return {word[:6] for word in words if len(word) > LEAST}

@@ -1,0 +1,133 @@
+"""From a recipe to what a run needs: data without test collections, negatives, teachers' scores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jina_rerank.lines import InputError
+
+from ..collections import read
+from . import dev, mining, pairs, teachers
+from .blocks import Blocks
+from .dev import Question
+from .guard import Guard
+from .pairs import Example, Pool
+from .recipe import Recipe
+from .sampling import Source
+from .vectors import Models
+
+HELD = 0.1
+"""The share of a file's queries that may be held out at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What is the same for all stages.
+
+    Attributes:
+        examples: Those of each file, what is shared with test collections left out.
+        dropped: How many of each file were left out.
+        held: The rows of each file that are held out.
+        questions: What checkpoints are measured by.
+    """
+
+    examples: list[list[Example]]
+    dropped: list[int]
+    held: list[list[int]]
+    questions: list[Question]
+
+
+def prepare(recipe: Recipe, folder: Path, say: Callable[[str], object]) -> Prepared:
+    """Read the data.
+
+    Args:
+        recipe: The recipe.
+        folder: What its paths are relative to.
+        say: Is told what was dropped.
+
+    Raises:
+        InputError: A file or a collection cannot be used, or nothing is left.
+    """
+    guard = Guard(read(folder / name) for name in recipe.data.exclude)
+    examples, dropped = [], []
+    for part in recipe.data.files:
+        found = pairs.examples(folder / part.path, part, recipe.seed)
+        kept = [example for example in found if not guard.refuses(example)]
+        name = pairs.short_name(part.path)
+        if not kept:
+            msg = f"nothing of {part.path!r} is left: all of it is in the excluded collections"
+            raise InputError(msg)
+        dropped.append(len(found) - len(kept))
+        lost = f", {dropped[-1]:,} dropped" if dropped[-1] else ""
+        say(f"{name}: {len(kept):,} queries{lost}")
+        examples.append(kept)
+    held = _held(recipe, examples)
+    if recipe.dev.collection is not None:
+        questions = dev.of_collection(read(folder / recipe.dev.collection), recipe.dev)
+    else:
+        pools = layouts(recipe, examples, None)
+        questions = [
+            question
+            for pool, rows in zip(pools, held, strict=True)
+            for question in dev.of_pool(pool, rows, recipe.dev.candidates)
+        ]
+    if not questions:
+        msg = "no query can be held out: give [dev] a collection, or more data with positives"
+        raise InputError(msg)
+    return Prepared(examples=examples, dropped=dropped, held=held, questions=questions)
+
+
+def layouts(
+    recipe: Recipe, examples: Sequence[Sequence[Example]], max_words: int | None
+) -> list[Pool]:
+    """Lay out every file with passages of some length; None is the recipe's own."""
+    pools = []
+    for part, own in zip(recipe.data.files, examples, strict=True):
+        chosen = (max_words, part.max_words, recipe.data.max_words)
+        words = next((one for one in chosen if one is not None), None)
+        pools.append(pairs.pool(pairs.short_name(part.path), own, words))
+    return pools
+
+
+def sources(
+    recipe: Recipe, prepared: Prepared, pools: Sequence[Pool], models: Models, blocks: Blocks
+) -> list[Source]:
+    """Find negatives for every query, and have the teachers score them.
+
+    Raises:
+        InputError: No query has any.
+        JinaRerankError: A teacher fails; what was computed before is kept.
+    """
+    found = []
+    before = [part for part in recipe.teachers if not part.live]
+    parts = zip(recipe.data.files, pools, prepared.held, strict=True)
+    for part, pool, held in parts:
+        if part.weight == 0:
+            continue
+        vectors = models.find(recipe.mining.embedder)
+        lists = mining.mine(pool, recipe.mining, recipe.seed, vectors, blocks)
+        scores = teachers.scores(lists, before, models, blocks) if before else None
+        rows = np.setdiff1d(np.arange(len(pool.queries)), np.array(held, np.intp))
+        # A list of one passage teaches nothing.
+        rows = rows[(lists.places[rows] != mining.NONE).sum(1) > 1]
+        if len(rows):
+            found.append(Source(lists, scores, rows, part.weight))
+    if not found:
+        msg = "no query has a negative: give [mining] more, or the files more passages"
+        raise InputError(msg)
+    return found
+
+
+def _held(recipe: Recipe, examples: Sequence[Sequence[Example]]) -> list[list[int]]:
+    """Hold out queries of every file, the same number of each if it has them."""
+    if recipe.dev.collection is not None:
+        return [[] for _ in examples]
+    share = -(-recipe.dev.queries // len(examples))
+    held = []
+    for i, own in enumerate(examples):
+        count = min(share, int(HELD * len(own)))
+        chosen = pairs.rng(recipe.seed, "held", i).choice(len(own), count, replace=False)
+        held.append(sorted(chosen.tolist()))
+    return held
