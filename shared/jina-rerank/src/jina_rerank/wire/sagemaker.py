@@ -5,6 +5,7 @@ is a list in each reply, and in requests to m0; documents are objects; there is 
 itself hides the container's headers and turns its errors into its own.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import APIResponseError
@@ -47,7 +48,12 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request, in either form; raises `InvalidRequestError`."""
-    data = load_request(body).get("data")
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`."""
+    data = value.get("data")
     if isinstance(data, list) and len(data) == 1:
         (data,) = data
     if not isinstance(data, dict):
