@@ -10,7 +10,7 @@ from jina_rerank import MODELS, Ranking, Reranker, Scores
 
 from .metrics import Metrics
 from .pace import Pace
-from .queue import Piece, Queue, Work
+from .turns import Piece, Queue, Work
 
 
 class QueueFullError(Exception):
