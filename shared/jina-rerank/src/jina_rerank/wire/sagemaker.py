@@ -68,11 +68,16 @@ def read_fields(value: Mapping[str, Any]) -> RerankRequest:
 
 
 def build_reply(reply: RerankReply) -> Answer:
-    """Write a reply, its results in their order; documents only where they have one.
+    """Write a reply, its results in their order; documents only where they have one."""
+    return answer({"data": [data_of(reply)], "parameters": {}})
+
+
+def data_of(reply: RerankReply) -> dict[str, Any]:
+    """Write the reply to one query.
 
     All tokens are written as the documents': `RerankReply` does not tell them from the query's.
     """
-    data = {
+    return {
         "query_usage": {"total_tokens": 0},
         "docs_usage": {"total_tokens": reply.total_tokens},
         "results": [
@@ -81,7 +86,6 @@ def build_reply(reply: RerankReply) -> Answer:
             for result in reply.results
         ],
     }
-    return answer({"data": [data], "parameters": {}})
 
 
 def read_reply(answer: Answer) -> RerankReply:
