@@ -86,7 +86,10 @@ export class Results {
     const places = this.#places(this.#rankings[0]);
     const rows = this.#documents.slice(0, this.#shown).map((document, index) => {
       const row = this.#row(index, index + 1);
-      row.classList.toggle("left-out", places !== null && !places.has(index));
+      if (places !== null && !places.has(index)) {
+        row.classList.add("left-out");
+        row.querySelector(".body").append(make("p", "source", `not in the top ${places.size}`));
+      }
       return row;
     });
     return this.#column(0, "Before", "in the order they came", rows);

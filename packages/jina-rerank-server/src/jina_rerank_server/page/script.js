@@ -9,9 +9,13 @@ import {SNIPPETS} from "./snippets.js";
 const $ = (id) => document.getElementById(id);
 const results = new Results();
 const files = []; // {name, texts}
+const NAMES = {0: "no answer", 401: "locked", 503: "starting"}; // of what a status means
+const AGAIN = 2000; // milliseconds until a server that is starting is asked again
+const TWICE = 400; // milliseconds in which a second click is the end of a double click, no "stop"
 let asked = null; // what the code shows: the last request that was answered
 let snippet = SNIPPETS[0];
 let running = null; // an AbortController while a request is under way
+let begun = 0; // when it began
 
 // ---- models --------------------------------------------------------------------------------------
 
@@ -21,9 +25,10 @@ async function connect() {
     state("ready", "ready");
     tell(null);
   } catch (error) {
-    state("away", error.status === 0 ? "no answer" : error.status === 401 ? "locked" : "not ready");
+    state("away", NAMES[error.status] ?? "not ready");
     if (error.status === 401) unlock();
     else tell(error.message);
+    if (error.status === 0 || error.status === 503) setTimeout(connect, AGAIN);
   }
 }
 
@@ -123,6 +128,7 @@ async function rank() {
   };
   const rankings = [$("model").value, $("other").value].filter(Boolean).map((model) => ({model}));
   running = new AbortController();
+  begun = performance.now();
   busy(true);
   tell(null);
   try {
@@ -161,7 +167,7 @@ function missing() {
 
 function refuse(error) {
   tell(error.message);
-  if (error.status === 401 || error.status === 403) unlock();
+  if (error.status === 401) unlock();
   if (error.status === 0) state("away", "no answer");
 }
 
@@ -259,8 +265,8 @@ async function copy() {
 
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (running) running.abort();
-  else rank();
+  if (!running) rank();
+  else if (performance.now() - begun > TWICE) running.abort();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !running) {

@@ -56,6 +56,10 @@ async function ask(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error; // otherwise a proxy's page, say: no JSON
   }
+  if (response.status === 401) {
+    const tried = options.headers.Authorization !== undefined;
+    throw new Refused(tried ? "That is not a key of this server." : "This server wants an API key.", 401);
+  }
   if (!response.ok) throw new Refused(explain(response, reply), response.status);
   if (reply === null) throw new Refused("The answer is not JSON.", response.status);
   return reply;
@@ -63,7 +67,6 @@ async function ask(path, options) {
 
 function explain(response, reply) {
   const {status} = response;
-  if (status === 401 || status === 403) return "This server wants an API key, and another one.";
   const detail = reply?.detail;
   const message = detail?.message ?? (typeof detail === "string" ? detail : null);
   const wait = response.headers.get("Retry-After");
