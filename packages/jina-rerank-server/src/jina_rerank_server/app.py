@@ -1,6 +1,5 @@
 """The application: which route does what."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,8 +18,8 @@ from .formats import ROUTES
 from .frame import Frame
 from .metrics import Metrics
 from .page import Page
-from .refusals import NO_MODEL, NOT_FOUND, WRONG_METHOD, Reason, Refusal
-from .rerank import Limits, Reranking
+from .refusals import NO_MODEL, NOT_FOUND, UNAVAILABLE, WRONG_METHOD, Reason, Refusal
+from .rerank import SOON, Limits, Reranking
 from .served import Served
 
 EXPOSED = ("retry-after", "retry-after-ms", "x-compute-tokens", "x-request-id")
@@ -59,7 +58,10 @@ class Server:
         return JSONResponse(said, 200 if self._is_ready else 503)
 
     async def models(self, _: Request) -> Response:
-        """List the models."""
+        """List the models, once they are loaded."""
+        if not self.served.ready:
+            message = "The models are loading."
+            raise Refusal(UNAVAILABLE, message, retry_after=SOON)
         return JSONResponse({"object": "list", "data": [model.describe() for model in self.served]})
 
     async def model(self, request: Request) -> Response:
@@ -108,7 +110,7 @@ def create_app(server: Server) -> Starlette:
         routes=paths,
         closing=lambda: server.stopping,
     )
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[*_cors(server.access), frame],
         exception_handlers={
@@ -116,3 +118,26 @@ def create_app(server: Server) -> Starlette:
             405: partial(_refuse, WRONG_METHOD, "Method Not Allowed"),
         },
     )
+    # It would take the address from the request.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _cors(access: Access) -> list[Middleware]:
+    """Let pages of other sites ask, if there are any that may."""
+    if not access.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(access.origins),
+            allow_methods=("GET", "POST"),
+            allow_headers=("authorization", "content-type"),
+            expose_headers=EXPOSED,
+        )
+    ]
+
+
+async def _refuse(reason: Reason, message: str, _: Request, error: HTTPException) -> Response:
+    """Turn what the router says into a refusal, for the frame to answer."""
+    raise Refusal(reason, message, headers=error.headers) from None

@@ -68,11 +68,7 @@ class Batcher:
             raise ValueError(msg)
         self.name = name
         self.model_id = next(
-            (
-                info.name
-                for info in MODELS
-                if reranker.model in {info.alias, info.name, info.repo}
-            ),
+            (info.name for info in MODELS if reranker.model in {info.alias, info.name, info.repo}),
             reranker.model,
         )
         self._reranker = reranker
@@ -263,9 +259,7 @@ class Batcher:
         documents = sum(len(ranking) for ranking in rankings)
         tokens = sum(ranking.usage.total_tokens for ranking in rankings)
         characters = sum(piece.size for piece in pieces)
-        self._pace.learn(
-            documents=documents, characters=characters, tokens=tokens, seconds=seconds
-        )
+        self._pace.learn(documents=documents, characters=characters, tokens=tokens, seconds=seconds)
         metrics, name = self._metrics, self.name
         metrics.documents.labels(name).inc(documents)
         metrics.tokens.labels(name).inc(tokens)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from jina_rerank.wire import cohere, jina, sagemaker, tei
@@ -113,9 +114,14 @@ def choose(route: str, fields: Mapping[str, Any]) -> Format:
     return ROUTES[route]
 
 
-def retry_headers(refusal: Refusal) -> dict[str, str]:
-    """Say when to come again, in the two units that clients read."""
-    if refusal.retry_after is None:
-        return {}
-    seconds = refusal.retry_after
-    return {"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(round(seconds * 1000))}
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """Collect the headers of a refusal; when to come again, in the two units that clients read."""
+    headers = dict(refusal.headers)
+    if (seconds := refusal.retry_after) is not None:
+        headers["retry-after"] = str(math.ceil(seconds))
+        headers["retry-after-ms"] = str(round(seconds * 1000))
+    if refusal.reason.closes:
+        headers["connection"] = "close"
+    if refusal.reason.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return headers

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .access import Access
 from .bodies import Gone
 from .facts import OTHER, Facts
-from .formats import JINA, ROUTES, retry_headers
+from .formats import JINA, ROUTES, headers_of
 from .metrics import Metrics
 from .refusals import FAILED, UNAVAILABLE, Refusal
 
@@ -29,7 +29,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PROBES = frozenset({"/ping", "/health"})
 """Routes for machines that watch: they need no key and may use any name for this machine."""
 
-PUBLIC = PROBES | {"/", "/docs", "/docs/style.css", "/openapi.json", "/page", "/v1/models"}
+PUBLIC = PROBES | {"/", "/docs", "/docs/style.css", "/openapi.json", "/page"}
 """Routes that need no key, and say nothing about what others asked."""
 
 HEADERS: Mapping[str, str] = {
@@ -102,8 +102,8 @@ class Frame:
         except asyncio.CancelledError:  # the server has waited long enough
             message = "Service temporarily unavailable. Please retry with exponential backoff."
             await _refuse(facts, Refusal(UNAVAILABLE, message), scope, receive, send)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it gets an answer and a line
-            logger.error("unexpected %s", type(error).__name__, exc_info=error, extra=_ids(facts))
+        except Exception as error:  # whatever it is, it gets an answer and a line
+            logger.exception("unexpected %s", type(error).__name__, extra=_ids(facts))
             message = "An unexpected error occurred. See the server's log for the request id."
             await _refuse(facts, Refusal(FAILED, message), scope, receive, send)
 
@@ -169,11 +169,7 @@ async def _refuse(
     if send.started:
         return
     answer = facts.format.refuse(refusal, facts.request_id)
-    headers = dict(answer.headers) | retry_headers(refusal)
-    if refusal.reason.closes:
-        headers["connection"] = "close"
-    if refusal.reason.status == 401:  # noqa: PLR2004 - HTTP's own number
-        headers["www-authenticate"] = "Bearer"
+    headers = dict(answer.headers) | headers_of(refusal)
     await Response(answer.body, answer.status, headers)(scope, receive, send)
 
 

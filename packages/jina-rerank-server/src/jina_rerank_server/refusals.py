@@ -1,5 +1,6 @@
 """Why a request gets no answer: each reason once, with what every vendor calls it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -43,12 +44,8 @@ FOREIGN_ORIGIN = Reason(name="foreign_origin", status=403)
 NOT_FOUND = Reason(name="not_found", status=404)
 NO_MODEL = Reason(name="not_found", status=404, code="RESOURCE_NOT_FOUND")
 WRONG_METHOD = Reason(name="wrong_method", status=405)
-BUSY = Reason(
-    name="busy", status=429, code="RATE_CONCURRENCY_LIMIT_EXCEEDED", kind="Overloaded"
-)
-UNAVAILABLE = Reason(
-    name="unavailable", status=503, code="SERVICE_UNAVAILABLE", kind="Unhealthy"
-)
+BUSY = Reason(name="busy", status=429, code="RATE_CONCURRENCY_LIMIT_EXCEEDED", kind="Overloaded")
+UNAVAILABLE = Reason(name="unavailable", status=503, code="SERVICE_UNAVAILABLE", kind="Unhealthy")
 LATE = Reason(name="late", status=504, code="SERVICE_TIMEOUT", kind="Backend")
 FAILED = Reason(name="failed", status=500, code="INTERNAL_ERROR", kind="Backend", tei=424)
 
@@ -61,6 +58,7 @@ class Refusal(Exception):  # noqa: N818 - most of them are no error of this serv
         message: What to tell the caller; it repeats nothing that was sent.
         field: The field that is wrong, empty for the body as a whole; None if it is none.
         retry_after: Seconds after which it is worth another try; None if it never is.
+        headers: What else the answer has to say.
     """
 
     def __init__(
@@ -70,9 +68,11 @@ class Refusal(Exception):  # noqa: N818 - most of them are no error of this serv
         *,
         field: str | None = None,
         retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.field = field
         self.retry_after = retry_after
+        self.headers = dict(headers) if headers is not None else {}

@@ -1,8 +1,7 @@
 """From a request to its answer: read, check, score, sort, cut, write."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -26,7 +25,7 @@ from jina_rerank.wire.values import (
 from .batcher import QueueFullError, UnavailableError
 from .bodies import Bodies, Gone
 from .facts import Facts
-from .formats import Format, choose
+from .formats import choose
 from .refusals import BUSY, EMPTY, FAILED, INVALID, LATE, TOO_LONG, UNAVAILABLE, Refusal
 from .served import Served
 

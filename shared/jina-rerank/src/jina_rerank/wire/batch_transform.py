@@ -7,7 +7,7 @@ does, after having split what the samples escape.
 """
 
 import csv
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,7 +60,9 @@ def build_reply(rows: Sequence[Row], replies: Sequence[RerankReply]) -> Answer:
 def _row(line: str, where: str) -> Row:
     fields = _fields(line)
     if len(fields) not in FIELDS:
-        reason = f"should be id,query,documents or id,query,documents,top_n, not {len(fields)} fields"
+        reason = (
+            f"should be id,query,documents or id,query,documents,top_n, not {len(fields)} fields"
+        )
         raise InvalidRequestError(where, reason)
     body = {"query": fields[1], "documents": _json(fields[2]), "top_n": _number(*fields[3:])}
     try:
@@ -71,7 +73,8 @@ def _row(line: str, where: str) -> Row:
             return_documents=True,
         )
     except InvalidRequestError as error:
-        raise InvalidRequestError(f"{where} -> {error.field}", error.reason) from None
+        field = f"{where} -> {error.field}"
+        raise InvalidRequestError(field, error.reason) from None
     return Row(fields[0], request)
 
 
@@ -97,4 +100,5 @@ def _json(text: str) -> object:
 
 def _number(text: str = "") -> object:
     """Read `top_n`: nothing if it is empty, and what is no number as it is."""
-    return int(text) if text.strip().isdecimal() and len(text) < 10 else text.strip() or None
+    number = text.strip()
+    return int(number) if re.fullmatch(r"-?\d{1,9}", number, re.ASCII) else number or None
