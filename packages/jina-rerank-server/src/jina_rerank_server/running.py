@@ -53,7 +53,7 @@ def run(server: Server, listener: socket.socket) -> None:
 
 
 async def _run(server: Server, listener: socket.socket) -> None:
-    runner = _Runner(server)
+    runner = Runner(server)
     loading = asyncio.create_task(_load(server, runner))
     try:
         await runner.serve([listener])
@@ -66,7 +66,7 @@ async def _run(server: Server, listener: socket.socket) -> None:
     logger.info("stopped")
 
 
-async def _load(server: Server, runner: "_Runner") -> None:
+async def _load(server: Server, runner: "Runner") -> None:
     start = time.monotonic()
     try:
         await server.served.start()
@@ -77,7 +77,7 @@ async def _load(server: Server, runner: "_Runner") -> None:
     logger.info("ready: %s, after %.1f s", names, time.monotonic() - start)
 
 
-class _Runner(uvicorn.Server):
+class Runner(uvicorn.Server):
     """uvicorn, with a stop that an orchestrator takes for success and clients do not notice."""
 
     def __init__(self, server: Server) -> None:
