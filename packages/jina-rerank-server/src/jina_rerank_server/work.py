@@ -63,8 +63,14 @@ class Work:
 
     @property
     def scores(self) -> Scores:
-        """The scores, in the order of the documents."""
-        return Scores(values=self._values, total_tokens=self._tokens, model=self._model)
+        """The scores, in the order of the documents.
+
+        Equal texts have equal scores: another pass can round differently, and ties keep their order.
+        """
+        first: dict[str, float] = {}
+        pairs = zip(self.documents, self._values, strict=True)
+        values = [first.setdefault(text, value) for text, value in pairs]
+        return Scores(values=values, total_tokens=self._tokens, model=self._model)
 
     def add(self, start: int, ranking: Ranking[str]) -> None:
         """Take the scores of neighbouring documents from `start`; with the last, wake the caller."""
