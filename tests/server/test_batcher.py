@@ -458,6 +458,7 @@ async def test_draining_finishes_everything_that_was_taken() -> None:
     second = ask(made, "sea", ["the sea"] * 50)
     await turn()
     drained = asyncio.ensure_future(made.drain())
+    await turn()
     gate.stay_open()
     await drained
     assert (await first).values == (await second).values == [1.0] * 50
@@ -484,6 +485,7 @@ async def test_closing_refuses_what_waits_and_finishes_the_pass_under_way() -> N
     waiting = ask(made, "sea", ["the sea"])
     await turn()
     closed = asyncio.ensure_future(made.close())
+    await turn()
     gate.stay_open()
     assert (await under_way).values == [1.0]
     with pytest.raises(UnavailableError, match="the server is stopping"):
