@@ -140,10 +140,12 @@ def required_text(body: Mapping[str, Any], field: str) -> str:
     if field not in body:
         reason = "Field required"
         raise InvalidRequestError(field, reason)
-    if not isinstance(body[field], str):
+    value = body[field]
+    if not isinstance(value, str):
         reason = "Input should be a valid string"
         raise InvalidRequestError(field, reason)
-    return str(body[field])
+    _check_unicode(value, field)
+    return value
 
 
 def required_documents(
@@ -162,13 +164,35 @@ def required_documents(
         reason = "List should have at least 1 item after validation, not 0"
         raise InvalidRequestError(field, reason)
     for i, item in enumerate(value):
+        where = f"{field} -> {i}"
         if isinstance(item, str):
+            _check_unicode(item, where)
             continue
         if not objects or not isinstance(item, dict) or not isinstance(item.get("text"), str):
             reason = "Input should be a valid string" + (" or have a text" if objects else "")
-            where = f"{field} -> {i}"
             raise InvalidRequestError(where, reason)
+        _check_unicode(item["text"], where)
+        if len(item) > 1:
+            _check_writable(item, where)
     return tuple(value)
+
+
+def _check_unicode(text: str, field: str) -> None:
+    """Refuse what JSON can escape and UTF-8 cannot hold: half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        reason = "Input should be a valid string, without halves of surrogate pairs"
+        raise InvalidRequestError(field, reason) from None  # the error holds the text
+
+
+def _check_writable(document: Mapping[str, Any], field: str) -> None:
+    """Refuse what Python reads as JSON and a reply cannot return, such as NaN or 1e999."""
+    try:
+        dump({"results": [{"document": document}]})  # as deep as in a reply
+    except (ValueError, RecursionError):
+        reason = "Input should be valid JSON, not nested too deep"
+        raise InvalidRequestError(field, reason) from None
 
 
 def optional_count(body: Mapping[str, Any], *names: str) -> int | None:

@@ -4,6 +4,7 @@ After Jina's own OpenAPI description and `jina-ai/jina-on-prem`: documents are t
 come back unless `return_documents` is false, and other vendors' names for fields are understood.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from .fields import (
@@ -45,7 +46,11 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request; raises `InvalidRequestError`."""
-    value = load_request(body)
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`."""
     wanted = optional_flag(value, "return_documents")
     return RerankRequest(
         model=optional_text(value, "model"),

@@ -4,6 +4,9 @@ After its router 1.9: the request has `texts`, the reply is a bare array, the nu
 header, there is no `top_n` and no model. llama.cpp answers it, too.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from .fields import (
     answer,
     dump,
@@ -35,7 +38,11 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request; raises `InvalidRequestError`."""
-    value = load_request(body)
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`."""
     return RerankRequest(
         query=required_text(value, "query"),
         documents=required_documents(value, "texts", objects=False),
