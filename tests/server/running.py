@@ -31,9 +31,6 @@ class Running:
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[Running]:
     """Run `jina-rerank serve` on a free port until the block ends; keywords are variables."""
-    if "PAGE_STAND" in os.environ:
-        yield Running(url=os.environ["PAGE_STAND"], process=None)
-        return
     port = free_port()
     with running("serve", "--port", str(port), *arguments, port=port, **environment) as server:
         yield server

@@ -365,9 +365,30 @@ async def test_missing_field_is_named_and_focused(
 
 async def test_servers_refusal_is_shown(browser: Browser, server: Running) -> None:
     async with visiting(browser, server) as visit:
-        await visit.fill(QUERY, [f"{n}" for n in range(20_000)])
+        await visit.fill(QUERY, [])
+        await visit.drop(**{"many.txt": "\n".join(f"document {n}" for n in range(3000))})
+        await expect(visit.page.locator("#count")).to_have_text("3,000 documents")
         await visit.page.get_by_role("button", name="Rerank").click()
-        assert "20000" in (await visit.problem()).replace(",", "")
+        assert "2048" in (await visit.problem()).replace(",", "")
+
+
+async def test_key_is_asked_for_and_kept_out_of_the_code(browser: Browser) -> None:
+    with serving("--model", "nano", JINA_RERANK_KEYS=KEY) as locked:
+        async with visiting(browser, locked) as visit:
+            key = visit.page.get_by_label("API key of this server")
+            await expect(key).to_be_focused()
+            await key.fill("not the key of this server")
+            await key.press("Tab")
+            assert await visit.problem() == "That is not a key of this server."
+            await key.fill(KEY)
+            await key.press("Tab")
+            await expect(visit.page.locator("#state")).to_have_text("ready")
+            await visit.fill(QUERY, DOCUMENTS)
+            await visit.rank()
+            codes = [await visit.code(tab) for tab in ("Python", "curl", "Haystack", "Cohere SDK")]
+            assert sorted(await visit.column(1)) == sorted(DOCUMENTS)
+            assert all("JINA_API_KEY" in code and KEY not in code for code in codes)
+            assert KEY not in await visit.page.content()
 
 
 async def test_request_is_stopped_at_a_press(browser: Browser, server: Running) -> None:
