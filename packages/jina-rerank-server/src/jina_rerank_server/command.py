@@ -24,6 +24,12 @@ MODEL_FOLDER = "/opt/ml/model"
 """Where SageMaker unpacks a model."""
 
 
+class UsageError(typer.TyperException):
+    """An argument that typer accepts and we do not."""
+
+    exit_code = 2
+
+
 def _option(name: str, metavar: str, text: str, *variables: str, **limits: Any) -> Any:
     """Describe an option, which can be set in the environment, too."""
     variable = f"JINA_RERANK_{name.upper().replace('-', '_')}"
@@ -187,16 +193,15 @@ def serve(  # noqa: PLR0913 - the options, each by its name
     listener = bind(host, port)
     logs.configure(as_json=as_json)
     _greet(served, access, host, listener.getsockname()[1])
-    run(
-        Server(
-            served=served,
-            access=access,
-            bodies=Bodies(largest=max_body, patience=body_timeout),
-            limits=Limits(documents=max_documents, deadline=deadline),
-            metrics=metrics,
-        ),
-        listener,
+    server = Server(
+        served=served,
+        access=access,
+        bodies=Bodies(largest=max_body, patience=body_timeout),
+        limits=Limits(documents=max_documents, deadline=deadline),
+        metrics=metrics,
     )
+    with _usage():  # some arguments can only be checked by loading, such as the device
+        run(server, listener)
 
 
 @contextmanager
@@ -205,7 +210,7 @@ def _usage() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def _is_json(log_format: str | None) -> bool | None:

@@ -16,6 +16,9 @@ KINDS = frozenset(
 )
 """Content types that a message names: any other could hold a word of what was sent."""
 
+DEEPEST = 100
+"""How deep a document's other fields may be nested: Python writes about as deep as it may call."""
+
 
 def dump(value: object) -> bytes:
     """Write JSON, compact and in UTF-8."""
@@ -188,11 +191,23 @@ def _check_unicode(text: str, field: str) -> None:
 
 def _check_writable(document: Mapping[str, Any], field: str) -> None:
     """Refuse what Python reads as JSON and a reply cannot return, such as NaN or 1e999."""
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        level = [child for value in level for child in _children(value)]
+    if level:
+        reason = f"Input should not be nested more than {DEEPEST} deep"
+        raise InvalidRequestError(field, reason)
     try:
-        dump({"results": [{"document": document}]})  # as deep as in a reply
-    except (ValueError, RecursionError):
-        reason = "Input should be valid JSON, not nested too deep"
-        raise InvalidRequestError(field, reason) from None
+        dump(document)
+    except ValueError:
+        reason = "Input should be valid JSON"
+        raise InvalidRequestError(field, reason) from None  # the error holds the value
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def optional_count(body: Mapping[str, Any], *names: str) -> int | None:
