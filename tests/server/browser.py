@@ -35,7 +35,7 @@ async def chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)  # not frozen: Playwright writes on whose methods it calls
 class Seen:
     """What a visit to the page left behind.
 
@@ -54,8 +54,7 @@ class Seen:
 
     def watch(self, page: Page) -> None:
         """Write down what happens on a page from now on."""
-        # Functions, since Playwright wants to write on them.
-        page.on("console", lambda message: self.note(message))
+        page.on("console", self.note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 

@@ -29,7 +29,7 @@ DOCUMENTS = [
 ]
 SCRIPT = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
 HARD = [
-    "it's \"quoted\" \\ and $(touch run) `touch run`",
+    'it\'s "quoted" \\ and $(touch run) `touch run`',
     "<b>bold</b> & é 🪐 \u2028 \u202e",
     "Mars is red '''\"\"\" # {braces} %s",
 ]
@@ -76,7 +76,9 @@ async def visit(browser: Browser, server: Running) -> AsyncIterator[Visit]:
         await expect(visit.page.locator("#state")).to_have_text("ready")
         yield visit
         assert visit.seen.errors == []
-        assert {urlsplit(url).netloc for url in visit.seen.requests} == {urlsplit(server.url).netloc}
+        assert {urlsplit(url).netloc for url in visit.seen.requests} == {
+            urlsplit(server.url).netloc
+        }
 
 
 # ---- ranking -------------------------------------------------------------------------------------
@@ -264,6 +266,10 @@ async def test_python_on_the_page_gives_the_pages_ranking(visit: Visit) -> None:
     assert printed == await visit.column(1)
 
 
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 async def test_curl_on_the_page_gives_the_pages_ranking(visit: Visit, tmp_path: Path) -> None:
     await visit.fill(QUERY, HARD)
     await visit.rank()
@@ -276,7 +282,7 @@ async def test_curl_on_the_page_gives_the_pages_ranking(visit: Visit, tmp_path: 
     )
     results = json.loads(done.stdout)["results"]
     assert [HARD[item["index"]] for item in results] == await visit.column(1)
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
 
 async def test_copy_puts_the_code_on_the_clipboard(visit: Visit) -> None:
@@ -346,21 +352,21 @@ async def test_phone_shows_one_column_at_a_time(browser: Browser, server: Runnin
 
 
 @pytest.mark.parametrize(
-    ("query", "documents", "top", "problem", "field"),
+    ("query", "document", "top", "problem"),
     [
-        ("", ["a"], "", "Type a question first.", "query"),
-        ("a", [" "], "", "Paste some documents, or drop a file.", "texts"),
-        ("a", ["a"], "0", "Top is a number from 1 on; empty means all.", "top"),
+        ("", "a", "", ("query", "Type a question first.")),
+        ("a", " ", "", ("texts", "Paste some documents, or drop a file.")),
+        ("a", "a", "0", ("top", "Top is a number from 1 on; empty means all.")),
     ],
 )
 async def test_missing_field_is_named_and_focused(
-    visit: Visit, query: str, documents: list[str], top: str, problem: str, field: str
+    visit: Visit, query: str, document: str, top: str, problem: tuple[str, str]
 ) -> None:
-    await visit.fill(query, documents)
+    await visit.fill(query, [document])
     await visit.page.get_by_label("Top").fill(top)
     await visit.page.get_by_role("button", name="Rerank").click()
-    assert await visit.problem() == problem
-    await expect(visit.page.locator(f"#{field}")).to_be_focused()
+    assert await visit.problem() == problem[1]
+    await expect(visit.page.locator(f"#{problem[0]}")).to_be_focused()
 
 
 async def test_servers_refusal_is_shown(browser: Browser, server: Running) -> None:
@@ -391,10 +397,13 @@ async def test_key_is_asked_for_and_kept_out_of_the_code(browser: Browser) -> No
             assert KEY not in await visit.page.content()
 
 
+def hold(_: Route) -> None:
+    """Let a request wait."""
+
+
 async def test_request_is_stopped_at_a_press(browser: Browser, server: Running) -> None:
     async with visiting(browser, server) as visit:
-        held: list[Route] = []
-        await visit.page.route("**/v1/rerank", lambda route: held.append(route))
+        await visit.page.route("**/v1/rerank", hold)
         await visit.fill(QUERY, DOCUMENTS)
         await visit.page.get_by_role("button", name="Rerank").click()
         await expect(visit.page.get_by_role("button", name="Stop")).to_be_visible()

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import jina_rerank_server
+import pytest
 
 FILES = sorted((Path(jina_rerank_server.__file__).parent / "page").iterdir())
 MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\b(eval|Function)\(")

@@ -30,9 +30,11 @@ class UsageError(typer.TyperException):
     exit_code = 2
 
 
-def _option(name: str, metavar: str, text: str, *variables: str, **limits: Any) -> Any:
+def _option(
+    name: str, metavar: str, text: str, *variables: str, suffix: str = "", **limits: Any
+) -> Any:
     """Describe an option, which can be set in the environment, too."""
-    variable = f"JINA_RERANK_{name.upper().replace('-', '_')}"
+    variable = f"JINA_RERANK_{name.upper().replace('-', '_')}{suffix}"
     return typer.Option(
         f"--{name}",
         metavar=metavar,
@@ -66,7 +68,10 @@ Port = Annotated[
 KeyFile = Annotated[
     Path | None,
     _option(
-        "keys", "FILE", f"API keys, one a line, any of which is enough; or put them into {KEYS}."
+        "keys",
+        "FILE",
+        f"API keys, one a line, any of which is enough; or put them into {KEYS}.",
+        suffix="_FILE",  # the other is for the keys themselves
     ),
 ]
 AllowedHosts = Annotated[
