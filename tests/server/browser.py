@@ -104,3 +104,29 @@ class Visit:
         """Read the code on a tab."""
         await self.page.get_by_role("tab", name=tab, exact=True).click()
         return await self.page.locator("#snippet").inner_text()
+
+    async def ready(self) -> None:
+        """Wait until the server has named its models."""
+        await expect(self.page.locator("#state")).to_have_text("ready")
+
+
+@asynccontextmanager
+async def visiting(
+    url: str, browser: Browser | None = None, *, width: int = 1360, height: int = 900
+) -> AsyncIterator[Visit]:
+    """Open the page of a server, in a browser that runs or in one for this visit alone."""
+    if browser is None:
+        async with chromium() as own, visiting(url, own, width=width, height=height) as visit:
+            yield visit
+        return
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = await context.new_page()
+    seen = Seen()
+    seen.watch(page)
+    await page.goto(f"{url}/")
+    yield Visit(page=page, seen=seen)
+    await context.close()

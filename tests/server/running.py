@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 PROGRAM = [sys.executable, "-c", "import sys, jina_rerank.cli as cli; sys.exit(cli.main())"]
+READY = 200
 TURN = 0.05
 """Seconds between two questions whether it is ready."""
 
@@ -37,12 +38,23 @@ def serving(*arguments: str, **environment: str) -> Iterator[Running]:
 
 
 @contextmanager
-def running(*arguments: str, port: int, **environment: str) -> Iterator[Running]:
-    """Run the program until the block ends, and wait until it answers on a port."""
+def running(
+    *arguments: str, port: int, seen: set[int] | None = None, **environment: str
+) -> Iterator[Running]:
+    """Run the program until the block ends, and wait until it is ready.
+
+    Args:
+        arguments: The program's.
+        port: Where it listens.
+        seen: Gets the statuses of `/ping` until it was 200.
+        environment: Variables besides this process's.
+    """
     process = subprocess.Popen([*PROGRAM, *arguments], env=os.environ | environment)
     try:
         url = f"http://127.0.0.1:{port}"
-        while not answers(f"{url}/ping"):
+        while (status := ping(f"{url}/ping")) != READY:
+            if seen is not None and status is not None:
+                seen.add(status)
             if process.poll() is not None:
                 msg = f"the server ended with {process.returncode}"
                 raise RuntimeError(msg)
@@ -62,10 +74,13 @@ def free_port() -> int:
         return port
 
 
-def answers(url: str) -> bool:
-    """Say whether an address answers 200."""
+def ping(url: str) -> int | None:
+    """Return the status of an address; None if nobody listens."""
     try:
         with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own
-            return bool(reply.status == 200)
+            status: int = reply.status
+            return status
+    except urllib.error.HTTPError as error:
+        return error.code
     except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+        return None

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from playwright.async_api import Browser, Route, expect
 
 from jina_rerank import Reranker
 
-from .browser import CHROMIUM, MISSING, Seen, Visit, chromium
+from .browser import CHROMIUM, MISSING, Visit, chromium, visiting
 from .running import Running, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,29 +50,11 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-@asynccontextmanager
-async def visiting(
-    browser: Browser, server: Running, *, width: int = 1360, height: int = 900
-) -> AsyncIterator[Visit]:
-    """Open the page."""
-    context = await browser.new_context(
-        viewport={"width": width, "height": height},
-        reduced_motion="reduce",
-        permissions=["clipboard-read", "clipboard-write"],
-    )
-    page = await context.new_page()
-    seen = Seen()
-    seen.watch(page)
-    await page.goto(f"{server.url}/")
-    yield Visit(page=page, seen=seen)
-    await context.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def visit(browser: Browser, server: Running) -> AsyncIterator[Visit]:
     """The page on a desktop; whatever is done there, the console stays silent."""
-    async with visiting(browser, server) as visit:
-        await expect(visit.page.locator("#state")).to_have_text("ready")
+    async with visiting(server.url, browser) as visit:
+        await visit.ready()
         yield visit
         assert visit.seen.errors == []
         assert {urlsplit(url).netloc for url in visit.seen.requests} == {
@@ -336,7 +317,7 @@ async def test_ranking_is_announced(visit: Visit) -> None:
 
 
 async def test_phone_shows_one_column_at_a_time(browser: Browser, server: Running) -> None:
-    async with visiting(browser, server, width=320, height=700) as visit:
+    async with visiting(server.url, browser, width=320, height=700) as visit:
         await visit.page.get_by_role("button", name="Bread").click()
         await visit.settle()
         wide = await visit.page.evaluate("document.documentElement.scrollWidth")
@@ -370,7 +351,7 @@ async def test_missing_field_is_named_and_focused(
 
 
 async def test_servers_refusal_is_shown(browser: Browser, server: Running) -> None:
-    async with visiting(browser, server) as visit:
+    async with visiting(server.url, browser) as visit:
         await visit.fill(QUERY, [])
         await visit.drop(**{"many.txt": "\n".join(f"document {n}" for n in range(3000))})
         await expect(visit.page.locator("#count")).to_have_text("3,000 documents")
@@ -380,7 +361,7 @@ async def test_servers_refusal_is_shown(browser: Browser, server: Running) -> No
 
 async def test_key_is_asked_for_and_kept_out_of_the_code(browser: Browser) -> None:
     with serving("--model", "nano", JINA_RERANK_KEYS=KEY) as locked:
-        async with visiting(browser, locked) as visit:
+        async with visiting(locked.url, browser) as visit:
             key = visit.page.get_by_label("API key of this server")
             await expect(key).to_be_focused()
             await key.fill("not the key of this server")
@@ -388,7 +369,7 @@ async def test_key_is_asked_for_and_kept_out_of_the_code(browser: Browser) -> No
             assert await visit.problem() == "That is not a key of this server."
             await key.fill(KEY)
             await key.press("Tab")
-            await expect(visit.page.locator("#state")).to_have_text("ready")
+            await visit.ready()
             await visit.fill(QUERY, DOCUMENTS)
             await visit.rank()
             codes = [await visit.code(tab) for tab in ("Python", "curl", "Haystack", "Cohere SDK")]
@@ -402,7 +383,7 @@ def hold(_: Route) -> None:
 
 
 async def test_request_is_stopped_at_a_press(browser: Browser, server: Running) -> None:
-    async with visiting(browser, server) as visit:
+    async with visiting(server.url, browser) as visit:
         await visit.page.route("**/v1/rerank", hold)
         await visit.fill(QUERY, DOCUMENTS)
         await visit.page.get_by_role("button", name="Rerank").click()
@@ -413,7 +394,7 @@ async def test_request_is_stopped_at_a_press(browser: Browser, server: Running) 
 
 
 async def test_server_that_is_gone_is_reported(browser: Browser, server: Running) -> None:
-    async with visiting(browser, server) as visit:
+    async with visiting(server.url, browser) as visit:
         await visit.page.route("**/v1/rerank", lambda route: route.abort())
         await visit.fill(QUERY, DOCUMENTS)
         await visit.page.get_by_role("button", name="Rerank").click()
