@@ -33,7 +33,9 @@ class Running:
 def serving(*arguments: str, **environment: str) -> Iterator[Running]:
     """Run `jina-rerank serve` on a free port until the block ends; keywords are variables."""
     port = free_port()
-    with running("serve", "--port", str(port), *arguments, port=port, **environment) as server:
+    with running(
+        "serve", "--port", str(port), *arguments, port=port, seen=None, **environment
+    ) as server:
         yield server
 
 

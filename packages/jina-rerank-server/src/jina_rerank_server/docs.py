@@ -117,8 +117,6 @@ def _name(reference: Mapping[str, Any]) -> str:
 
 
 def _type(field: Mapping[str, Any]) -> str:
-    if "anyOf" in field:
-        return " or ".join(_type(one) for one in field["anyOf"])
     if "$ref" in field:
         return _name(field).lower()
     kind = field.get("type", "anything")
