@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..report import Section
 from ..run import Run
-from . import cache, engine, first_answer, peers, shapes
+from . import cache, engine, first_answer, peers, server, shapes
 
 PARTS: dict[str, Callable[[Run], Section]] = {
     "first-answer": first_answer.measure,
@@ -12,5 +12,6 @@ PARTS: dict[str, Callable[[Run], Section]] = {
     "shapes": shapes.measure,
     "cache": cache.measure,
     "peers": peers.measure,
+    "server": server.measure,
 }
 """By the name that ``--only`` takes, in the order in which they run."""
