@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ from . import machine
 PATH = "/v1/rerank"
 OK = 200
 SAMPLE = 0.5  # seconds between looks at the server's memory
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A server: its address, and its process, for its memory."""
+
+    host: str
+    port: int
+    pid: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,17 +90,15 @@ def during(count: int, seconds: float) -> Iterator[int]:
 
 
 async def run(
-    host: str, port: int, requests: Sequence[bytes], order: Iterable[int], *, clients: int, pid: int
+    target: Target, requests: Sequence[bytes], order: Iterable[int], *, clients: int
 ) -> Load:
     """Ask a server.
 
     Args:
-        host: Its address.
-        port: Its port.
+        target: The server.
         requests: What `build` wrote.
         order: Which of them is asked next, by whichever client is free.
         clients: How many ask at once, each over a connection of its own.
-        pid: The server's process, for its memory.
 
     Raises:
         OSError: A connection broke.
@@ -99,10 +107,10 @@ async def run(
     memory: list[int] = []
     shared = iter(order)
     began, cpu = time.perf_counter(), time.process_time()
-    watching = asyncio.create_task(watch(pid, memory))
+    watching = asyncio.create_task(watch(target.pid, memory))
     async with asyncio.TaskGroup() as group:
         for _ in range(clients):
-            group.create_task(ask(host, port, requests, shared, calls, began))
+            group.create_task(ask(target, requests, shared, calls, began))
     seconds = time.perf_counter() - began
     watching.cancel()
     share = (time.process_time() - cpu) / seconds
@@ -110,15 +118,14 @@ async def run(
 
 
 async def ask(
-    host: str,
-    port: int,
+    target: Target,
     requests: Sequence[bytes],
     order: Iterator[int],
     calls: list[Call],
     start: float,
 ) -> None:
     """Be one client: ask, wait for the answer, ask again."""
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await asyncio.open_connection(target.host, target.port)
     for number in order:
         began = time.perf_counter()
         writer.write(requests[number])
@@ -168,10 +175,7 @@ def right(call: Call, expected: Sequence[float], tolerance: float) -> bool:
     return (
         sorted(order) == list(range(len(expected)))
         and all(abs(r["relevance_score"] - expected[r["index"]]) <= tolerance for r in results)
-        and all(
-            expected[b] - expected[a] <= tolerance
-            for a, b in zip(order, order[1:], strict=False)  # neighbours
-        )
+        and all(expected[b] - expected[a] <= tolerance for a, b in pairwise(order))
     )
 
 

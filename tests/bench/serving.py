@@ -68,8 +68,7 @@ def engine(directory: Path) -> Reranker:
 
 
 def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
-    """Serve a checkpoint; tell the port once the model is warm."""
-    logs.configure(Path(os.devnull).open("w", encoding="utf-8"))  # written, as in life; not read
+    """Serve a checkpoint; tell the port, at which requests wait until it is loaded."""
     metrics = Metrics()
     batcher = BATCHERS[name](
         engine(directory),
@@ -88,7 +87,9 @@ def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
     )
     listener = bind(HOST, 0)
     pipe.send(listener.getsockname()[1])
-    run(server, listener)
+    with Path(os.devnull).open("w", encoding="utf-8") as nobody:
+        logs.configure(nobody)  # lines are written, as in life
+        run(server, listener)
 
 
 def score(pipe: Connection[Any, Any], name: str, directory: Path) -> None:

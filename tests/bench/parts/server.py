@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -29,16 +30,25 @@ EQUAL = 20  # documents of each request, to compare with the offline engine
 SIZES = (1, 2, 5, 10, 20, 50)  # documents of a request, to see large beside small ones
 TOLERANCE = 5e-3  # of bfloat16, in which another batch may round otherwise
 SMALL = 1
+PAUSE = 0.2  # seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How much load: so many clients, and so many seconds of mixed requests."""
+
+    model: str
+    clients: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Texts:
-    """Requests, with their bodies, tokens, and the offline engine's scores."""
+    """Requests, the bytes that ask them, and the tokens of all."""
 
     asked: tuple[Asked, ...]
     bodies: tuple[bytes, ...]
     tokens: int
-    expected: tuple[tuple[float, ...], ...] = ()
 
     @property
     def documents(self) -> int:
@@ -78,7 +88,12 @@ class Steady:
 
 def measure(run: Run) -> Section:
     """Run rounds of equal requests, then a time of mixed ones."""
-    clients = QUICK_CLIENTS if run.quick else CLIENTS
+    plan = Plan(
+        model=run.model,
+        clients=QUICK_CLIENTS if run.quick else CLIENTS,
+        seconds=QUICK_SECONDS if run.quick else SECONDS,
+    )
+    clients = plan.clients
     tokenizer = run.tokenizer(run.model)
     directory = run.checkpoint(run.model)
     equal = texts(tokenizer, [EQUAL] * clients)
@@ -91,19 +106,18 @@ def measure(run: Run) -> Section:
         servers = {name: stack.enter_context(Process(serve, name, directory)) for name in BATCHERS}
         _, scores = offline.score(mixed.asked)
         for server in servers.values():
-            asyncio.run(ask(server, equal.bodies[:1], clients=1))
+            wait(server, equal)
         rounds = []
         for number in range(run.rounds):
             run.say(f"server, equal requests: round {number + 1} of {run.rounds}")
             rounds.append(turn(offline, servers, equal, clients=clients, number=number))
-        seconds = QUICK_SECONDS if run.quick else SECONDS
         steady = {}
         for name, server in servers.items():
-            run.say(f"server, mixed requests, {name}: {seconds:.0f} s")
-            order = load.during(len(mixed.bodies), seconds)
+            run.say(f"server, mixed requests, {name}: {plan.seconds:.0f} s")
+            order = load.during(len(mixed.bodies), plan.seconds)
             seen = asyncio.run(ask(server, mixed.bodies, order, clients=clients))
-            steady[name] = summarise(seen, mixed, scores, seconds)
-    return section(run.model, equal, rounds, steady, clients=clients, seconds=seconds)
+            steady[name] = summarise(seen, mixed, scores, plan.seconds)
+    return section(plan, equal, rounds, steady)
 
 
 def texts(tokenizer: Tokenizer, sizes: Sequence[int]) -> Texts:
@@ -120,10 +134,17 @@ def texts(tokenizer: Tokenizer, sizes: Sequence[int]) -> Texts:
     return Texts(asked=tuple(asked), bodies=bodies, tokens=tokens)
 
 
+def wait(server: Process, equal: Texts) -> None:
+    """Ask until the model is loaded."""
+    while asyncio.run(ask(server, equal.bodies[:1], clients=1)).calls[0].status != load.OK:
+        time.sleep(PAUSE)
+
+
 async def ask(server: Process, bodies: Sequence[bytes], order: Any = None, *, clients: int) -> Load:
     """Ask a server; without an order, each request once."""
     order = order if order is not None else load.once(len(bodies))
-    return await load.run(HOST, server.told, bodies, order, clients=clients, pid=server.pid)
+    target = load.Target(host=HOST, port=server.told, pid=server.pid)
+    return await load.run(target, bodies, order, clients=clients)
 
 
 def turn(
@@ -177,13 +198,7 @@ def size(call: Call, asked: Texts) -> int:
 
 
 def section(
-    model: str,
-    equal: Texts,
-    rounds: Sequence[Round],
-    steady: Mapping[str, Steady],
-    *,
-    clients: int,
-    seconds: float,
+    plan: Plan, equal: Texts, rounds: Sequence[Round], steady: Mapping[str, Steady]
 ) -> Section:
     """Report equal requests beside the offline engine, then mixed ones beside each other."""
     busiest = max(share for one in rounds for share in one.cpu.values())
@@ -196,12 +211,12 @@ def section(
     notes = [
         (
             f"equal: {len(equal.asked)} requests of {EQUAL} documents, {equal.tokens:,} tokens, all "
-            f"asked at once by {clients} clients; the engine gets them in one call of score_many; "
+            f"asked at once by {plan.clients} clients; the engine gets them in one call of score_many; "
             f"rounds: {len(rounds)}"
         ),
         (
-            f"mixed: requests of {', '.join(map(str, SIZES))} documents in equal numbers, {clients} "
-            f"clients that ask again at once, for {seconds:.0f} s of which a tenth warms up"
+            f"mixed: requests of {', '.join(map(str, SIZES))} documents in equal numbers, {plan.clients} "
+            f"clients that ask again at once, for {plan.seconds:.0f} s of which a tenth warms up"
         ),
         f"{bad} of {answers:,} answers were wrong: scores within {TOLERANCE}, and their order",
         f"clients: one process, at most {busiest:.1%} of a core; memory: at most, and its growth",
@@ -212,12 +227,12 @@ def section(
             notes.append(f"{name}: varied, {min(took):.2f} to {max(took):.2f} s: a busy machine?")
     return Section(
         tables={
-            f"Served and not, {model} shape, dtype auto": equal_table(equal, rounds),
-            f"Mixed requests, {model} shape, dtype auto": mixed_table(steady),
+            f"Served and not, {plan.model} shape, dtype auto": equal_table(equal, rounds),
+            f"Mixed requests, {plan.model} shape, dtype auto": mixed_table(steady),
         },
         notes=tuple(notes),
         values={
-            "clients": clients,
+            "clients": plan.clients,
             "equal": {"documents": equal.documents, "tokens": equal.tokens},
             "rounds": [asdict(one) for one in rounds],
             "steady": {name: asdict(one) for name, one in steady.items()},
