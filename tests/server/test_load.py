@@ -12,7 +12,7 @@ from jina_rerank_server.metrics import Metrics
 from rich.console import Console
 
 from jina_rerank import Reranker, Scores
-from tests.bench import load
+from tests.bench import load, machine
 from tests.bench.load import Call, Load, Target
 from tests.bench.parts import server
 from tests.bench.parts.server import OFFLINE, Plan, Round, Steady, Texts
@@ -99,6 +99,13 @@ def test_every_request_is_asked_once_over_as_many_connections_as_clients() -> No
     assert min(measured.memory) > 0
 
 
+def test_processor_time_of_a_process_grows_with_its_work() -> None:
+    before = machine.processor_time(os.getpid())
+    while machine.processor_time(os.getpid()) == before:
+        sum(range(100_000))
+    assert machine.processor_time(os.getpid()) > before
+
+
 def test_asking_again_and_again_ends_in_time() -> None:
     assert list(load.during(3, -1.0)) == []
     order = load.during(2, 60.0)
@@ -150,6 +157,7 @@ def test_report_gives_the_share_of_the_engine_and_counts_the_wrong() -> None:
     rounds = [
         Round(
             seconds={"batches": 5.0, OFFLINE: 4.5, "one request at a time": 10.0},
+            computed={"batches": 8.0, OFFLINE: 8.0, "one request at a time": 16.0},
             wrong={"batches": 1, "one request at a time": 0},
             cpu={"batches": 0.015, "one request at a time": 0.01},
         )
@@ -176,10 +184,10 @@ def test_report_gives_the_share_of_the_engine_and_counts_the_wrong() -> None:
         console.print(lines)
     assert isinstance(console.file, io.StringIO)
     shown = [line.split() for line in console.file.getvalue().splitlines()]
-    assert ["server,", "batches", "5.00", "0.8", "8", "0.90"] in shown
-    assert shown.index(["engine,", "no", "server", "4.50", "0.9", "9", "1.00"]) < shown.index(
-        ["server,", "batches", "5.00", "0.8", "8", "0.90"]
-    )
+    assert ["server,", "batches", "5.00", "0.8", "8", "0.90", "8.00", "1.00"] in shown
+    assert shown.index(
+        ["engine,", "no", "server", "4.50", "0.9", "9", "1.00", "8.00", "1.00"]
+    ) < shown.index(["server,", "batches", "5.00", "0.8", "8", "0.90", "8.00", "1.00"])
     assert any(line[:4] == ["batches", "3.0", "30.0", "1.50x"] for line in shown)
     assert any(note.startswith("1 of 24 answers were wrong") for note in section.notes)
     assert any("at most 1.5% of a core" in note for note in section.notes)

@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 from tokenizers import Tokenizer
 
-from .. import load, workloads
+from .. import load, machine, workloads
 from ..load import Call, Load, percentile
 from ..measure import rotated
 from ..report import NOTHING, Section, megabytes, table, times
@@ -58,9 +58,14 @@ class Texts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
-    """A round of equal requests: seconds and wrong answers by contender, the clients' CPU share."""
+    """A round of equal requests, by contender.
+
+    `seconds` are the clock's, `computed` those of the contender's process on all cores, which
+    others on the machine disturb less; `wrong` counts answers; `cpu` is the clients' share of a core.
+    """
 
     seconds: dict[str, float]
+    computed: dict[str, float]
     wrong: dict[str, int]
     cpu: dict[str, float]
 
@@ -153,17 +158,22 @@ def turn(
     """Let each contender answer all requests, beginning with another one each time."""
     names = [OFFLINE, *servers]
     seconds: dict[str, float] = {}
+    computed: dict[str, float] = {}
     loads: dict[str, Load] = {}
     expected: list[list[float]] = []
     for at in rotated(range(len(names)), number):
         name = names[at]
+        process = servers.get(name, offline.process)
+        before = machine.processor_time(process.pid)
         if name == OFFLINE:
             seconds[name], expected = offline.score(equal.asked)
         else:
-            loads[name] = asyncio.run(ask(servers[name], equal.bodies, clients=clients))
+            loads[name] = asyncio.run(ask(process, equal.bodies, clients=clients))
             seconds[name] = loads[name].seconds
+        computed[name] = machine.processor_time(process.pid) - before
     return Round(
         seconds=seconds,
+        computed=computed,
         wrong={name: load.wrong(seen.calls, expected, TOLERANCE) for name, seen in loads.items()},
         cpu={name: seen.cpu for name, seen in loads.items()},
     )
@@ -219,6 +229,7 @@ def section(
             f"clients that ask again at once, for {plan.seconds:.0f} s of which a tenth warms up"
         ),
         f"{bad} of {answers:,} answers were wrong: scores within {TOLERANCE}, and their order",
+        "computed: by the process on all cores, which other work on the machine disturbs less",
         f"clients: one process, at most {busiest:.1%} of a core; memory: at most, and its growth",
     ]
     for name in rounds[0].seconds:
@@ -242,11 +253,19 @@ def section(
 
 def equal_table(equal: Texts, rounds: Sequence[Round]) -> Table:
     """Lay out one line per contender; the share of the engine's speed is the last column."""
-    headings = ("median\nseconds", "documents/s", "tokens/s", "of the\nengine")
+    headings = (
+        "median\nseconds",
+        "documents/s",
+        "tokens/s",
+        "of the\nengine",
+        "computed\nseconds",
+        "of the\nengine",
+    )
     lines = table(left=("contender",), right=headings)
     medians = {
         name: statistics.median(one.seconds[name] for one in rounds) for name in rounds[0].seconds
     }
+    work = {name: statistics.median(one.computed[name] for one in rounds) for name in medians}
     for name in sorted(medians, key=lambda name: name != OFFLINE):
         took = medians[name]
         lines.add_row(
@@ -255,6 +274,8 @@ def equal_table(equal: Texts, rounds: Sequence[Round]) -> Table:
             f"{equal.documents / took:,.1f}",
             f"{equal.tokens / took:,.0f}",
             f"{medians[OFFLINE] / took:.2f}",
+            f"{work[name]:.2f}",
+            f"{work[OFFLINE] / work[name]:.2f}",
         )
     return lines
 
