@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -185,6 +186,15 @@ async def test_client_that_leaves_cancels_what_waits() -> None:
         await eventually(lambda: not queue._value.get())
         gate.open.set()
         assert await first.status() == 200
+
+
+async def test_parts_of_an_answer_do_not_wait_for_each_other() -> None:
+    async with listening() as server, server.client() as client:
+        client.send(WHOLE)
+        assert await client.status() == 200
+        (connection,) = server.runner.server_state.connections
+        opened = connection.transport.get_extra_info("socket")
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_stop_finishes_what_is_under_way_and_what_is_on_its_way() -> None:

@@ -26,8 +26,8 @@ async function connect() {
     tell(null);
   } catch (error) {
     state("away", NAMES[error.status] ?? "not ready");
+    tell(error.status === 401 && $("key").value === "" ? null : error.message);
     if (error.status === 401) unlock();
-    else tell(error.message);
     if (error.status === 0 || error.status === 503) setTimeout(connect, AGAIN);
   }
 }

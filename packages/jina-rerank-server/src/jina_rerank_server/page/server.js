@@ -10,10 +10,10 @@ export class Refused extends Error {
   }
 }
 
-/** Name the models that the server runs. */
+/** Name the models that the server runs, by the shortest name that it knows. */
 export async function models(key) {
   const reply = await ask("v1/models", {headers: headers(key)});
-  return reply.data.map((model) => model.id);
+  return reply.data.map((model) => model.name ?? model.id);
 }
 
 /**
