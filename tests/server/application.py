@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -122,3 +122,9 @@ async def serving(  # noqa: PLR0913 - what a test may want, each by its name
 async def until(event: threading.Event) -> None:
     """Wait for an event of another thread."""
     assert await asyncio.to_thread(event.wait, 60)
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait until something is so that nobody announces."""
+    while not condition():  # noqa: ASYNC110 - nobody sets an event
+        await asyncio.sleep(0.005)

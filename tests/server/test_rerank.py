@@ -11,7 +11,7 @@ from jina_rerank.testing import FakeBackend
 from jina_rerank.wire import cohere, jina, sagemaker, tei
 from jina_rerank.wire.values import Answer
 
-from .application import BEST, DOCUMENTS, QUERY, ROUTES, Gate, body_of, serving, until
+from .application import BEST, DOCUMENTS, QUERY, ROUTES, Gate, body_of, eventually, serving, until
 
 TEXTS = {"query": QUERY, "texts": DOCUMENTS}
 READERS = {
@@ -186,8 +186,7 @@ async def test_full_queue_is_429_with_the_time_to_come_again() -> None:
         first = asyncio.create_task(app.post("/v1/rerank", body_of("/v1/rerank")))
         await until(gate.asked)
         second = asyncio.create_task(app.post("/v1/rerank", body_of("/v1/rerank")))
-        while not app.server.metrics.queue.labels("turbo")._value.get():  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await eventually(app.server.metrics.queue.labels("turbo")._value.get)
         refused = {route: await app.post(route, body_of(route)) for route in ROUTES}
         gate.open.set()
         assert {(await first).status_code, (await second).status_code} == {200}

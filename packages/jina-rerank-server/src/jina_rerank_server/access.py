@@ -45,9 +45,12 @@ def read_key_file(path: Path) -> frozenset[bytes]:
     """Read keys from a file, one a line; raises as `read_keys` does, naming the file."""
     try:
         return read_keys(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        msg = f"{path}: a file of keys is text, one key a line"
+    except OSError as error:
+        msg = f"'{path}' cannot be read: {error.strerror}"
         raise ValueError(msg) from error
+    except UnicodeDecodeError:
+        msg = f"{path}: a file of keys is text, one key a line"
+        raise ValueError(msg) from None  # the error holds the file
     except ValueError as error:
         msg = f"{path}: {error}"
         raise ValueError(msg) from error

@@ -4,20 +4,22 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from jina_rerank import MODELS, Ranking, Reranker, Scores
+from jina_rerank import MODELS, Reranker, Scores
 
 from .metrics import Metrics
-from .pace import Pace
-from .turns import Piece, Queue, Work
+from .passes import Passes
+from .turns import Turns
+from .wake import wake
+from .work import Piece, Work
 
 
 class QueueFullError(Exception):
     """As many documents wait as may wait.
 
     Attributes:
-        retry_after: Seconds until those that wait now are scored, as fast as the last ones were.
+        retry_after: Seconds until those that wait are scored, as fast as the last ones were; at
+            least 1.
     """
 
     def __init__(self, retry_after: float) -> None:
@@ -26,29 +28,35 @@ class QueueFullError(Exception):
 
 
 class UnavailableError(Exception):
-    """The model is not loaded yet, or the server takes no more requests before it stops."""
+    """The model is not loaded yet, or the server is stopping."""
 
 
 class Batcher:
     """One model, one queue, one worker thread.
 
-    The event loop only puts requests into the queue and takes scores out. Everything else, from
-    tokens to scores, happens in the thread, which asks the engine for one pass at a time: pieces of
-    as many requests as fit.
+    An event loop only puts requests into the queue and takes scores out. Everything between, from
+    text to scores, happens in the thread, which asks the engine for one pass at a time: pieces of
+    as many requests as fit. No request gets more than half of a pass while others wait.
 
     Args:
-        reranker: The engine, with no limit on what it returns; closed by `close`. Its own
-            `batch_tokens`, which bounds the memory, should be the same as the batcher's.
+        reranker: The engine; closed by `close`. Its `batch_tokens` bounds the memory of a pass and
+            should be the batcher's, which is met only about: before it is read, text is measured
+            in characters.
         name: The name that clients use, such as `turbo`.
         batch_tokens: About how many tokens make a pass.
-        batch_wait: Seconds that the first request of a pass waits for others; 0 for none, but
-            whatever waits already goes together.
+        batch_wait: Seconds that the first request of a pass waits for others; with 0, too, all that
+            wait already go together.
         queue_size: Documents that may wait; a longer request is taken only while none wait.
         metrics: Where passes and the queue are counted.
         clock: Seconds that only grow.
 
+    Attributes:
+        name: The name that clients use.
+        model_id: The model's full name.
+
     Raises:
-        ValueError: The engine has `top_n`, `score_threshold` or `on_error="keep-order"`.
+        ValueError: The engine has `top_n`, `score_threshold` or `on_error="keep-order"`, with which
+            scores would be missing.
     """
 
     def __init__(  # noqa: PLR0913 - each by its name
@@ -64,41 +72,37 @@ class Batcher:
     ) -> None:
         settings = reranker.settings
         if (settings.top_n, settings.score_threshold, settings.on_error) != (None, None, "raise"):
-            msg = "a reranker to serve has no top_n, no score_threshold and on_error='raise'"
+            msg = "a reranker to serve takes no top_n, no score_threshold and no on_error"
             raise ValueError(msg)
         self.name = name
-        self.model_id = next(
-            (info.name for info in MODELS if reranker.model in {info.alias, info.name, info.repo}),
-            reranker.model,
-        )
+        self.model_id = _full_name(reranker.model)
         self._reranker = reranker
         self._batch_tokens = batch_tokens
         self._batch_wait = batch_wait
         self._queue_size = queue_size
         self._metrics = metrics
         self._clock = clock
-        self._pace = Pace()
-        self._queue = Queue()
+        self._passes = Passes(reranker, name=name, metrics=metrics, clock=clock)
+        self._turns = Turns()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._ready = False
+        self._loaded = False
         self._stopping = False
         metrics.ready.labels(name).set(0)
         metrics.queue.labels(name).set(0)
 
     @property
     def ready(self) -> bool:
-        """True while requests are taken: the model is loaded, and the server is not stopping."""
-        return self._ready and not self._stopping
+        """True while requests are taken: the model is loaded, and nothing stops."""
+        return self._loaded and not self._stopping
 
     async def start(self) -> None:
-        """Start the thread and load the model.
+        """Start the thread, and wait until it has loaded the model.
 
         Raises:
             JinaRerankError: The model could not be loaded.
         """
-        loop = asyncio.get_running_loop()
-        loaded: asyncio.Future[None] = loop.create_future()
+        loaded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._thread = threading.Thread(
             target=self._run, args=(loaded,), name=f"jina-rerank-{self.name}", daemon=True
         )
@@ -108,9 +112,9 @@ class Batcher:
     async def score(
         self, query: str, documents: Sequence[str], *, truncation: bool | None = None
     ) -> Scores:
-        """Score each text, as `Reranker.score` does, in passes that others share.
+        """Score each text as `Reranker.score` does, in passes that others share.
 
-        A cancelled call takes what is left of it out of the queue.
+        Cancelling the call takes what is left of it out of the queue.
 
         Args:
             query: What is searched for; not blank.
@@ -118,35 +122,36 @@ class Batcher:
             truncation: False refuses what the model would read only in part; None and True cut it.
 
         Returns:
-            One score per text, in the order of the texts.
+            One score per text, in the order of the texts, and the tokens read.
 
         Raises:
-            ValueError: The query is blank, or a text is not valid Unicode, or too long for
-                `truncation=False`.
+            TypeError: The query or a document is no string.
+            ValueError: The query is blank, or a text is not valid Unicode.
+            TooLongError: The model would read a text only in part, and `truncation` is False.
             QueueFullError: Too many documents wait.
             UnavailableError: The model is not loaded, or the server is stopping.
             JinaRerankError: The model could not score them.
         """
-        if not query.strip():
-            msg = "query must not be blank"
-            raise ValueError(msg)
-        if not documents:
-            return Scores(values=[])
         work = Work(
             query=query,
-            documents=documents,
+            documents=tuple(documents),
             strict=truncation is False,
             arrived=self._clock(),
             future=asyncio.get_running_loop().create_future(),
         )
         with self._changed:
-            self._admit(work)
+            self._check_open()
+            if work.complete:  # no documents
+                return work.scores
+            self._put(work)
         try:
             await work.future
         except asyncio.CancelledError:
-            self._cancel(work)
+            work.over = True
+            self._discard(work)
+            self._metrics.cancelled.labels(self.name).inc()
             raise
-        return Scores(values=work.values, total_tokens=work.tokens, model=work.model)
+        return work.scores
 
     async def drain(self) -> None:
         """Take no more requests, and finish all that were taken."""
@@ -157,131 +162,87 @@ class Batcher:
             await asyncio.to_thread(self._thread.join)
 
     async def close(self) -> None:
-        """Stop after the pass under way, refuse what still waits, and free the model."""
+        """Finish the pass under way, refuse what still waits, and free the model."""
         with self._changed:
             self._stopping = True
-            for work in self._queue.clear():
-                self._finish(work, UnavailableError("the server is stopping"))
+            left = self._turns.clear()
+            self._show()
+        for work in left:
+            work.finish(UnavailableError("the server is stopping"))
         await self.drain()
         self._metrics.ready.labels(self.name).set(0)
         await self._reranker.aclose()
 
-    def _admit(self, work: Work) -> None:
-        """Put a request into the queue, or raise; the lock is held."""
+    def _check_open(self) -> None:
         if not self.ready:
-            raise UnavailableError(
-                "the server is stopping" if self._stopping else "the model is not loaded yet"
-            )
-        waiting = self._queue.documents
+            what = "the server is stopping" if self._stopping else "the model is not loaded yet"
+            raise UnavailableError(what)
+
+    def _put(self, work: Work) -> None:
+        """Put a request into the queue, if it fits; the lock is held."""
+        waiting = self._turns.documents
         if waiting and waiting + len(work.documents) > self._queue_size:
             self._metrics.rejected.labels(self.name).inc()
-            raise QueueFullError(self._pace.seconds(waiting))
-        self._queue.put(work)
-        self._count_queue()
+            raise QueueFullError(self._passes.pace.seconds(waiting))
+        self._turns.put(work)
+        self._show()
         self._changed.notify()
 
-    def _cancel(self, work: Work) -> None:
-        """Forget a request whose caller left."""
+    def _fail(self, piece: Piece, error: Exception) -> None:
+        """Give a request its error, and do no more for it."""
+        self._discard(piece.work)
+        piece.work.finish(error)
+
+    def _discard(self, work: Work) -> None:
         with self._changed:
-            work.over = True
-            self._queue.discard(work)
-            self._count_queue()
-        self._metrics.cancelled.labels(self.name).inc()
+            self._turns.discard(work)
+            self._show()
 
     def _run(self, loaded: asyncio.Future[None]) -> None:
-        """Load the model, then score passes until there is nothing left to do."""
+        """Load the model, then score pass after pass: what the thread does."""
         try:
             self._reranker.load()
-        except BaseException as error:  # noqa: BLE001 - raised again where `start` is awaited
-            _resolve(loaded, error)
+        except Exception as error:  # noqa: BLE001 - raised again where `start` is awaited
+            wake(loaded, error)
             return
-        self._ready = True
+        self._loaded = True
         self._metrics.ready.labels(self.name).set(1)
-        _resolve(loaded)
+        wake(loaded)
         while pieces := self._next():
-            self._score(pieces)
+            self._passes.score(pieces, self._fail)
 
     def _next(self) -> list[Piece]:
-        """Wait for the pieces of the next pass; none when the server has stopped."""
+        """Wait for the pieces of the next pass; none if the server is stopping and none are left."""
         with self._changed:
-            while not self._queue and not self._stopping:
-                self._changed.wait()
-            budget = self._batch_tokens / self._pace.tokens_per_character
-            while self._queue and self._queue.size < budget and not self._stopping:
-                left = self._queue.since + self._batch_wait - self._clock()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
-            pieces = self._queue.take(budget, budget / 2)
-            self._count_queue()
-            return pieces
+            while self._turns or not self._stopping:
+                budget = self._batch_tokens / self._passes.pace.tokens_per_character
+                left = self._wait(budget)
+                if left is None or left > 0:
+                    self._changed.wait(left)
+                    continue
+                pieces = self._turns.take(budget, budget / 2)
+                self._show()
+                now = self._clock()
+                for piece in pieces:
+                    if piece.start == 0:
+                        waited = now - piece.work.arrived
+                        self._metrics.wait_seconds.labels(self.name).observe(waited)
+                return pieces
+        return []
 
-    def _score(self, pieces: list[Piece]) -> None:
-        """Score a pass; on a failure, find whose it is by scoring the halves."""
-        started = self._clock()
-        try:
-            rankings = self._reranker.rank_many([(p.work.query, p.texts) for p in pieces])
-        except Exception as error:  # noqa: BLE001 - raised again where `score` is awaited
-            if len(pieces) > 1:
-                half = len(pieces) // 2
-                self._score(pieces[:half])
-                self._score(pieces[half:])
-            else:
-                self._fail(pieces[0].work, error)
-            return
-        self._learn(pieces, rankings, self._clock() - started)
-        for piece, ranking in zip(pieces, rankings, strict=True):
-            self._deliver(piece, ranking)
+    def _wait(self, budget: float) -> float | None:
+        """Say for how many seconds the next pass waits for more; None while nothing is there."""
+        if not self._turns:
+            return None
+        if self._stopping or self._turns.size >= budget:
+            return 0.0
+        return self._turns.since + self._batch_wait - self._clock()
 
-    def _deliver(self, piece: Piece, ranking: Ranking[str]) -> None:
-        """Put the scores where they belong; with the last ones, wake the caller."""
-        work = piece.work
-        for item in ranking:
-            work.values[piece.start + item.index] = item.score or 0.0
-        work.tokens += ranking.usage.total_tokens
-        work.model = ranking.model
-        work.missing -= len(ranking)
-        if not work.missing:
-            self._finish(work)
-
-    def _fail(self, work: Work, error: BaseException) -> None:
-        """Give a request its error, and forget the rest of it."""
-        with self._changed:
-            self._queue.discard(work)
-            self._count_queue()
-        self._finish(work, error)
-
-    def _finish(self, work: Work, error: BaseException | None = None) -> None:
-        work.over = True
-        _resolve(work.future, error)
-
-    def _learn(self, pieces: list[Piece], rankings: list[Ranking[str]], seconds: float) -> None:
-        documents = sum(len(ranking) for ranking in rankings)
-        tokens = sum(ranking.usage.total_tokens for ranking in rankings)
-        characters = sum(piece.size for piece in pieces)
-        self._pace.learn(documents=documents, characters=characters, tokens=tokens, seconds=seconds)
-        metrics, name = self._metrics, self.name
-        metrics.documents.labels(name).inc(documents)
-        metrics.tokens.labels(name).inc(tokens)
-        metrics.batch_documents.labels(name).observe(documents)
-        metrics.batch_requests.labels(name).observe(len({id(piece.work) for piece in pieces}))
-        metrics.batch_tokens.labels(name).observe(tokens)
-        metrics.batch_seconds.labels(name).observe(seconds)
-
-    def _count_queue(self) -> None:
-        self._metrics.queue.labels(self.name).set(self._queue.documents)
+    def _show(self) -> None:
+        self._metrics.queue.labels(self.name).set(self._turns.documents)
 
 
-def _resolve(future: asyncio.Future[None], error: BaseException | None = None) -> None:
-    """Wake who waits for a future, from another thread."""
-
-    def resolve() -> None:
-        if future.done():  # cancelled meanwhile
-            return
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
-
-    with suppress(RuntimeError):  # the event loop is closed: nobody waits
-        future.get_loop().call_soon_threadsafe(resolve)
+def _full_name(model: str) -> str:
+    """Find the full name of a model that the table knows by another."""
+    known = (info for info in MODELS if model in {info.alias, info.name, info.repo})
+    return next((info.name for info in known), model)

@@ -30,11 +30,9 @@ class UsageError(typer.TyperException):
     exit_code = 2
 
 
-def _option(
-    name: str, metavar: str, text: str, *variables: str, suffix: str = "", **limits: Any
-) -> Any:
+def _option(name: str, metavar: str, text: str, *variables: str, **limits: Any) -> Any:
     """Describe an option, which can be set in the environment, too."""
-    variable = f"JINA_RERANK_{name.upper().replace('-', '_')}{suffix}"
+    variable = f"JINA_RERANK_{name.upper().replace('-', '_')}"
     return typer.Option(
         f"--{name}",
         metavar=metavar,
@@ -68,10 +66,9 @@ Port = Annotated[
 KeyFile = Annotated[
     Path | None,
     _option(
-        "keys",
+        "key-file",
         "FILE",
         f"API keys, one a line, any of which is enough; or put them into {KEYS}.",
-        suffix="_FILE",  # the other is for the keys themselves
     ),
 ]
 AllowedHosts = Annotated[
@@ -148,7 +145,7 @@ def serve(  # noqa: PLR0913 - the options, each by its name
     model: Models = None,
     host: Host = "127.0.0.1",
     port: Port = 8080,
-    keys: KeyFile = None,
+    key_file: KeyFile = None,
     allowed_host: AllowedHosts = None,
     cors_origin: Origins = None,
     batch_tokens: BatchTokens = 8192,
@@ -178,7 +175,9 @@ def serve(  # noqa: PLR0913 - the options, each by its name
     with _usage():
         as_json = _is_json(log_format)
         folder = None if model else _model_folder()
-        access = _access(keys, allowed_host or (), cors_origin or (), any_host=folder is not None)
+        access = _access(
+            key_file, allowed_host or (), cors_origin or (), any_host=folder is not None
+        )
         metrics = Metrics()
         served = Served.of(
             [Choice.of(text) for text in model or (folder or "nano",)],
@@ -268,6 +267,6 @@ def _greet(served: Served, access: Access, host: str, port: int) -> None:
     ids = ", ".join(model.id for model in served)
     logger.info("loading %s; listening on http://%s:%d (page: /, API: /docs)", ids, place, port)
     if access.keys:
-        logger.info("%d keys are known; requests need one of them", len(access.keys))
+        logger.info("requests need one of %d keys", len(access.keys))
     elif not is_loopback(host):
-        logger.warning("no key is set: everybody who reaches this port can ask; see --keys")
+        logger.warning("no key is set: everybody who reaches this port can ask; see --key-file")

@@ -14,7 +14,7 @@ TOKENS = (128, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536)
 
 
 class Metrics:
-    """The server's own registry: two servers in one process share no number.
+    r"""The server's own registry: two servers in one process share no number.
 
     Labels have few values: a route, a model by the name that clients use, an HTTP status, a kind of
     error. No text and no key is one.
@@ -38,7 +38,7 @@ class Metrics:
 
     >>> metrics = Metrics()
     >>> metrics.tokens.labels("turbo").inc(7)
-    >>> "jina_rerank_tokens_total{model=\\"turbo\\"} 7.0" in metrics.text().decode()
+    >>> "jina_rerank_tokens_total{model=\"turbo\"} 7.0" in metrics.text().decode()
     True
     """
 

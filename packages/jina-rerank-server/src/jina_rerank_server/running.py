@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,7 +37,17 @@ def bind(host: str, port: int) -> socket.socket:
         port: The port; 0 takes any that is free.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # Not socket.create_server: asyncio sends at once only where the protocol is named, and
+    # otherwise an answer's second part waits 40 ms for the acknowledgement of its first.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def run(server: Server, listener: socket.socket) -> None:
@@ -53,7 +64,7 @@ def run(server: Server, listener: socket.socket) -> None:
 
 
 async def _run(server: Server, listener: socket.socket) -> None:
-    runner = _Runner(server)
+    runner = Runner(server)
     loading = asyncio.create_task(_load(server, runner))
     try:
         await runner.serve([listener])
@@ -66,7 +77,7 @@ async def _run(server: Server, listener: socket.socket) -> None:
     logger.info("stopped")
 
 
-async def _load(server: Server, runner: "_Runner") -> None:
+async def _load(server: Server, runner: "Runner") -> None:
     start = time.monotonic()
     try:
         await server.served.start()
@@ -77,7 +88,7 @@ async def _load(server: Server, runner: "_Runner") -> None:
     logger.info("ready: %s, after %.1f s", names, time.monotonic() - start)
 
 
-class _Runner(uvicorn.Server):
+class Runner(uvicorn.Server):
     """uvicorn, with a stop that an orchestrator takes for success and clients do not notice."""
 
     def __init__(self, server: Server) -> None:
@@ -99,6 +110,9 @@ class _Runner(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGTERM and Ctrl-C; uvicorn's own would end the process by the signal again."""
+        if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+            yield
+            return
         kinds = (signal.SIGTERM, signal.SIGINT)
         before = {kind: signal.signal(kind, self.handle_exit) for kind in kinds}
         try:

@@ -37,8 +37,9 @@ class Choice:
         Raises:
             ValueError: A name is missing, or is none.
         """
-        name, named, model = text.rpartition("=")
+        name, named, model = text.partition("=")
         if not named:
+            model = text
             # A directory's path is this machine's affair.
             name = Path(model).resolve().name if _is_directory(model) else model
         if not (model and re.fullmatch(r"[\w./@:-]{1,128}", name, re.ASCII)):

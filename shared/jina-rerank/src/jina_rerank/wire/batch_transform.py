@@ -43,7 +43,7 @@ def read_rows(body: bytes) -> list[Row]:
         field, reason = "", "CSV should be UTF-8"
         raise InvalidRequestError(field, reason) from None  # the error holds the body
     # Not str.splitlines, which splits at characters that CSV and JSON leave alone.
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = re.split(r"\r\n|\r|\n", text)
     rows = [_row(line, f"row {n}") for n, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         field, reason = "", "CSV should have at least 1 row"
@@ -58,7 +58,11 @@ def build_reply(rows: Sequence[Row], replies: Sequence[RerankReply]) -> Answer:
 
 
 def _row(line: str, where: str) -> Row:
-    fields = _fields(line)
+    try:
+        fields = _fields(line)
+    except csv.Error as error:
+        reason = f"CSV should be readable: {error}"
+        raise InvalidRequestError(where, reason) from None
     if len(fields) not in FIELDS:
         reason = (
             f"should be id,query,documents or id,query,documents,top_n, not {len(fields)} fields"
@@ -87,7 +91,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _split(line: str, quoting: int, escape: str | None) -> list[str]:
-    csv.field_size_limit(LONGEST)
+    csv.field_size_limit(max(LONGEST, csv.field_size_limit()))  # of the process, alas
     return next(csv.reader([line], quoting=quoting, escapechar=escape), [])
 
 

@@ -250,5 +250,21 @@ def optional_text(body: Mapping[str, Any], field: str) -> str | None:
     return required_text(body, field) if body.get(field) is not None else None
 
 
+def refuse_unless(body: Mapping[str, Any], field: str, usual: object) -> None:
+    """Refuse a field that would change the answer in a way that is not supported.
+
+    Args:
+        body: The request.
+        field: The name of the field.
+        usual: The one value that it may have, which is also what leaving it out means.
+
+    Raises:
+        InvalidRequestError: It has another value.
+    """
+    if body.get(field) not in (None, usual):
+        reason = f"Input should be {json.dumps(usual)}: nothing else is supported"
+        raise InvalidRequestError(field, reason)
+
+
 def _first(body: Mapping[str, Any], names: Iterable[str]) -> tuple[str, Any]:
     return next(((name, body[name]) for name in names if body.get(name) is not None), ("", None))

@@ -17,6 +17,7 @@ from .fields import (
     optional_count,
     optional_flag,
     optional_text,
+    refuse_unless,
     required_documents,
     required_text,
     results,
@@ -50,7 +51,8 @@ def read_request(body: bytes) -> RerankRequest:
 
 
 def read_fields(value: Mapping[str, Any]) -> RerankRequest:
-    """Read the fields of a request; raises `InvalidRequestError`."""
+    """Read the fields of a request; raises `InvalidRequestError`, also for embeddings."""
+    refuse_unless(value, "return_embeddings", usual=False)
     wanted = optional_flag(value, "return_documents")
     return RerankRequest(
         model=optional_text(value, "model"),

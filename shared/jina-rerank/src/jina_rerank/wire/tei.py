@@ -13,6 +13,7 @@ from .fields import (
     load_reply,
     load_request,
     optional_flag,
+    refuse_unless,
     required_documents,
     required_text,
     results,
@@ -42,7 +43,12 @@ def read_request(body: bytes) -> RerankRequest:
 
 
 def read_fields(value: Mapping[str, Any]) -> RerankRequest:
-    """Read the fields of a request; raises `InvalidRequestError`."""
+    """Read the fields of a request; raises `InvalidRequestError`.
+
+    Also for raw scores and for truncation on the left, which a `RerankRequest` cannot ask for.
+    """
+    for field, usual in (("raw_scores", False), ("truncation_direction", "Right")):
+        refuse_unless(value, field, usual)
     return RerankRequest(
         query=required_text(value, "query"),
         documents=required_documents(value, "texts", objects=False),
