@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -251,6 +252,7 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
 async def test_curl_on_the_page_gives_the_pages_ranking(visit: Visit, tmp_path: Path) -> None:
     await visit.fill(QUERY, HARD)
     await visit.rank()
