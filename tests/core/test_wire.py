@@ -325,6 +325,10 @@ def test_other_vendors_names_are_understood() -> None:
     assert (request.top_n, request.truncation, request.return_documents) == (3, True, True)
 
 
+def test_count_that_a_client_writes_with_a_point_is_read() -> None:
+    assert jina.read_request(b'{"query": "q", "documents": ["a"], "top_n": 3.0}').top_n == 3
+
+
 @pytest.mark.parametrize("dialect", [cohere, tei])
 def test_dialect_of_texts_refuses_objects(dialect: Dialect) -> None:
     body = dump({"query": "q", "documents": [{"text": "a"}], "texts": [{"text": "a"}]})

@@ -87,7 +87,7 @@ def create_app(server: Server) -> Starlette:
     Args:
         server: What it is made of.
     """
-    page, docs = Page(), Docs()
+    page, docs = Page(), Docs([model.id for model in server.served])
     answer = Reranking(served=server.served, bodies=server.bodies, limits=server.limits).answer
     routes = [
         *(Route(path, answer, methods=["POST"]) for path in ROUTES),

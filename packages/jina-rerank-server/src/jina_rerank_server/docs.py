@@ -1,7 +1,7 @@
 """`/docs`: the description of the API as a page that needs nothing but itself."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -15,10 +15,14 @@ HTML = "text/html; charset=utf-8"
 
 
 class Docs:
-    """Three files, written once: the description for programs, for people, and its style."""
+    """Three files, written once: the description for programs, for people, and its style.
 
-    def __init__(self) -> None:
-        description = describe()
+    Args:
+        models: The names of the server's models.
+    """
+
+    def __init__(self, models: Sequence[str]) -> None:
+        description = describe(models)
         self._openapi = json.dumps(description, ensure_ascii=False, indent=1).encode()
         self._page = "\n".join(_page(description)).encode()
         self._style = files(__package__).joinpath("docs.css").read_bytes()
@@ -56,29 +60,32 @@ def _page(description: Mapping[str, Any]) -> Iterator[str]:
         link = f'<a href="#{_anchor(method, path)}"><code>{method} {escape(path)}</code></a>'
         yield f"<li>{link} {escape(operation['summary'])}</li>"
     yield "</ul></nav>"
-    schemas = description["components"]["schemas"]
     for method, path, operation in operations:
-        yield from _operation(method, path, operation, schemas)
+        yield from _operation(method, path, operation, description["components"])
     yield "</main>\n</body>\n</html>"
 
 
 def _operation(
-    method: str, path: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]
+    method: str, path: str, operation: Mapping[str, Any], components: Mapping[str, Any]
 ) -> Iterator[str]:
     yield f'<section id="{_anchor(method, path)}">'
     yield f'<h2><span class="method">{method}</span> <code>{escape(path)}</code></h2>'
     yield f"<p>{escape(operation['summary'])} {escape(operation.get('description', ''))}</p>"
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"<h3>Request <code>{escape(kind)}</code></h3>"
-        for schema in _alternatives(content["schema"], schemas):
+        for schema in _alternatives(content["schema"], components["schemas"]):
             yield from _fields(schema)
         for example in content.get("examples", {}).values():
             yield _example(example["value"])
     yield "<h3>Answers</h3><table><thead><tr><th>status</th><th>when</th></tr></thead><tbody>"
-    for status, response in operation["responses"].items():
+    responses = {
+        status: components["responses"][_name(one)] if "$ref" in one else one
+        for status, one in operation["responses"].items()
+    }
+    for status, response in responses.items():
         yield f"<tr><td><code>{status}</code></td><td>{escape(response['description'])}</td></tr>"
     yield "</tbody></table>"
-    for response in operation["responses"].values():
+    for response in responses.values():
         for content in response.get("content", {}).values():
             if "example" in content:
                 yield _example(content["example"])
@@ -88,7 +95,7 @@ def _operation(
 def _alternatives(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """List the objects that a body may be."""
     each = schema.get("anyOf", [schema])
-    found = [schemas[one["$ref"].rpartition("/")[2]] for one in each if "$ref" in one]
+    found = [schemas[_name(one)] for one in each if "$ref" in one]
     return [one for one in found if "properties" in one]
 
 
@@ -104,11 +111,16 @@ def _fields(schema: Mapping[str, Any]) -> Iterator[str]:
     yield "</tbody></table>"
 
 
+def _name(reference: Mapping[str, Any]) -> str:
+    """Take the last part of a reference."""
+    return str(reference["$ref"].rpartition("/")[2])
+
+
 def _type(field: Mapping[str, Any]) -> str:
     if "anyOf" in field:
         return " or ".join(_type(one) for one in field["anyOf"])
     if "$ref" in field:
-        return str(field["$ref"].rpartition("/")[2]).lower()
+        return _name(field).lower()
     kind = field.get("type", "anything")
     kinds = [one for one in kind if one != "null"] if isinstance(kind, list) else [kind]
     if kinds == ["array"]:

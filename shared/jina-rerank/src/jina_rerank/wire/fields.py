@@ -219,6 +219,8 @@ def optional_count(body: Mapping[str, Any], *names: str) -> int | None:
     field, value = _first(body, names)
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # to JSON 3.0 is an integer
     if type(value) is not int:
         reason = "Input should be a valid integer"
         raise InvalidRequestError(field, reason)
