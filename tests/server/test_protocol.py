@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from jina_rerank_server import protocol
+from jina_rerank_server import protocol, running
 from jina_rerank_server.running import Runner, bind
 
 from .application import App, Gate, eventually, serving, until
@@ -64,14 +64,14 @@ async def listening(*backends: Gate, largest: int = 100_000) -> AsyncIterator[Li
     async with serving(*backends, largest=largest) as app:
         listener = bind("127.0.0.1", 0)
         runner = Runner(app.server)
-        running = asyncio.create_task(runner.serve([listener]))
+        served = asyncio.create_task(runner.serve([listener]))
         try:
             yield Listening(app, runner, listener.getsockname()[1])
         finally:
             runner.should_exit = True
             for backend in backends:
                 backend.open.set()
-            await running
+            await served
 
 
 async def test_requests_of_one_connection_are_answered_one_after_the_other() -> None:
@@ -223,3 +223,13 @@ async def test_stopped_server_takes_no_connection() -> None:
         with pytest.raises(ConnectionError):
             async with server.client():
                 pass
+
+
+async def test_stop_that_has_taken_long_enough_answers_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "STOP", running.LAST_CALL + 0.05)
+    gate = Gate()
+    async with listening(gate) as server, server.client() as client:
+        client.send(WHOLE)
+        await until(gate.asked)
+        server.runner.should_exit = True
+        assert await client.status() == 503

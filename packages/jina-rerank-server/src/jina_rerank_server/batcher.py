@@ -13,6 +13,9 @@ from .turns import Turns
 from .wake import wake
 from .work import Piece, Work
 
+SHARE = 4
+"""How many requests at least share a pass, if so many wait: small ones pass large ones by."""
+
 
 class QueueFullError(Exception):
     """As many documents wait as may wait.
@@ -36,7 +39,7 @@ class Batcher:
 
     An event loop only puts requests into the queue and takes scores out. Everything between, from
     text to scores, happens in the thread, which asks the engine for one pass at a time: pieces of
-    as many requests as fit. No request gets more than half of a pass while others wait.
+    as many requests as fit. While others wait, none gets more than a quarter of a pass at a time.
 
     Args:
         reranker: The engine; closed by `close`. Its `batch_tokens` bounds the memory of a pass and
@@ -220,7 +223,7 @@ class Batcher:
                 if left is None or left > 0:
                     self._changed.wait(left)
                     continue
-                pieces = self._turns.take(budget, budget / 2)
+                pieces = self._turns.take(budget, budget / SHARE)
                 self._show()
                 now = self._clock()
                 for piece in pieces:

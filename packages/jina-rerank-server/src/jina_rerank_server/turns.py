@@ -1,6 +1,6 @@
 """Whose turn it is: requests wait in a line, and pieces of several make a pass."""
 
-from collections import deque
+from collections import OrderedDict
 
 from .work import Piece, Work
 
@@ -18,7 +18,8 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._line: deque[Work] = deque()
+        # A dict, for thousands of callers may leave at once.
+        self._line: OrderedDict[Work, None] = OrderedDict()
         self.documents = 0
         self.size = 0
 
@@ -29,17 +30,17 @@ class Turns:
     @property
     def since(self) -> float:
         """When the first in the line came."""
-        return self._line[0].arrived
+        return next(iter(self._line)).arrived
 
     def put(self, work: Work) -> None:
         """Add a request at the end of the line."""
-        self._line.append(work)
+        self._line[work] = None
         self._count(work.rest, 1)
 
     def discard(self, work: Work) -> None:
         """Take the rest of a request out of the line, if it is there."""
         if work in self._line:
-            self._line.remove(work)
+            del self._line[work]
             self._count(work.rest, -1)
 
     def clear(self) -> list[Work]:
@@ -61,16 +62,18 @@ class Turns:
         """
         pieces: list[Piece] = []
         while self._line:
-            piece = _next(self._line[0], min(budget, share))
+            work = next(iter(self._line))
+            piece = _next(work, min(budget, share))
             if pieces and piece.size > budget:
                 break
             budget -= piece.size
             pieces.append(piece)
-            work = self._line.popleft()
             work.given = piece.stop
             self._count(piece, -1)
             if len(work.rest):
-                self._line.append(work)
+                self._line.move_to_end(work)
+            else:
+                del self._line[work]
         return pieces
 
     def _count(self, piece: Piece, sign: int) -> None:
