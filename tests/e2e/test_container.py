@@ -122,7 +122,7 @@ def test_batch_transforms_rows_are_ranked(container: Running) -> None:
 
 
 def test_ping_answers_while_the_model_works(container: Running) -> None:
-    many = {"query": QUERY, "documents": [{"text": text} for text in documents() * 8]}
+    many = {"query": QUERY, "documents": [{"text": text} for text in documents() * 20]}
     body = json.dumps({"data": many}).encode()
     worker = threading.Thread(target=post, args=(f"{container.url}/invocations", body))
     worker.start()
