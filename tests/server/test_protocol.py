@@ -10,7 +10,7 @@ import pytest
 from jina_rerank_server import frame, protocol, running
 from jina_rerank_server.running import Runner, bind
 
-from .application import App, Gate, eventually, serving, until
+from .application import PATIENCE, App, Gate, eventually, serving, until
 
 HEAD = b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n"
 BODY = b'{"query": "q", "documents": ["a", "b"]}'
@@ -29,16 +29,18 @@ class Client:
 
     async def status(self) -> int:
         """Read an answer whole, and return its status."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                await self.reader.readexactly(int(line.partition(b":")[2]))
+        async with asyncio.timeout(PATIENCE):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            for line in head.lower().split(b"\r\n"):
+                if line.startswith(b"content-length:"):
+                    await self.reader.readexactly(int(line.partition(b":")[2]))
         return int(head.split()[1])
 
     async def end(self) -> bytes:
         """Read until the server ends the connection."""
         with contextlib.suppress(ConnectionResetError):
-            return await self.reader.read()
+            async with asyncio.timeout(PATIENCE):
+                return await self.reader.read()
         return b""
 
 
