@@ -146,7 +146,9 @@ def test_boto3_gets_the_containers_status(aws: str) -> None:
 
     client = boto3.client("sagemaker-runtime", region_name="eu-central-1", endpoint_url=aws)
     with pytest.raises(client.exceptions.ModelError) as caught:
-        client.invoke_endpoint(EndpointName="my-reranker", Body=b"{", ContentType="application/json")
+        client.invoke_endpoint(
+            EndpointName="my-reranker", Body=b"{", ContentType="application/json"
+        )
     assert 400 <= caught.value.response["OriginalStatusCode"] < 500
 
 
