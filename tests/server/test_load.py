@@ -135,22 +135,18 @@ async def test_serving_one_by_one_gives_the_engine_one_request_at_a_time() -> No
     assert answers[0].total_tokens == 2
 
 
-def test_mixed_requests_count_after_warming_up_and_before_the_end() -> None:
+def test_mixed_requests_count_to_the_last_answer() -> None:
     right = (1, 0.75), (2, 0.5), (0, 0.25)
-    early, late = call(*right, ended=0.9), call(*right, ended=10.1)
-    inside, small = call(*right, ended=5.0), call((0, 0.5), request=1, ended=6.0)
-    measured = server.summarise(
-        seen(early, inside, small, late, memory=[3, 9]), TEXTS, [EXPECTED, [0.9]], 10.0
-    )
-    assert measured.documents == pytest.approx(4 / 9)
-    assert measured.requests == pytest.approx(2 / 9)
-    assert (measured.answers, measured.wrong, measured.memory) == (4, 1, 9)
+    calls = call(*right, ended=5.0), call((0, 0.5), request=1, ended=6.0), call(*right, ended=10.0)
+    measured = server.summarise(seen(*calls, memory=[3, 9]), TEXTS, [EXPECTED, [0.9]])
+    assert measured.documents == pytest.approx(0.7)
+    assert (measured.answers, measured.wrong, measured.memory) == (3, 1, 9)
     assert measured.small == 0.5
 
 
-def test_time_without_an_answer_still_has_a_summary() -> None:
-    measured = server.summarise(seen(), TEXTS, [EXPECTED], 10.0)
-    assert (measured.requests, measured.p50, measured.small) == (0.0, 10.0, 10.0)
+def test_without_requests_of_one_document_the_median_is_that_of_all() -> None:
+    measured = server.summarise(seen(call((0, 0.25))), TEXTS, [EXPECTED])
+    assert measured.small == measured.p50 == 0.5
 
 
 def test_report_gives_the_share_of_the_engine_and_counts_the_wrong() -> None:
@@ -164,7 +160,6 @@ def test_report_gives_the_share_of_the_engine_and_counts_the_wrong() -> None:
     ]
     fast, slow = (
         Steady(
-            requests=speed,
             documents=10 * speed,
             p50=1.0,
             p95=2.0,
@@ -188,7 +183,7 @@ def test_report_gives_the_share_of_the_engine_and_counts_the_wrong() -> None:
     assert shown.index(
         ["engine,", "no", "server", "4.50", "0.9", "9", "1.00", "8.00", "1.00"]
     ) < shown.index(["server,", "batches", "5.00", "0.8", "8", "0.90", "8.00", "1.00"])
-    assert any(line[:4] == ["batches", "3.0", "30.0", "1.50x"] for line in shown)
+    assert any(line[:4] == ["batches", "10", "30.0", "1.50x"] for line in shown)
     assert any(note.startswith("1 of 24 answers were wrong") for note in section.notes)
     assert any("at most 1.5% of a core" in note for note in section.notes)
     assert "…" not in console.file.getvalue()

@@ -72,13 +72,12 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steady:
-    """A time of mixed requests: what a server did in it, after a tenth to warm up.
+    """A time of mixed requests: what a server did until all were answered.
 
-    Rates are per second, `p` percentiles in seconds, `small` the median of requests with one
-    document, `growth` in bytes.
+    `documents` are per second, `p` percentiles in seconds, `small` the median of requests with one
+    document, `memory` and its `growth` bytes.
     """
 
-    requests: float
     documents: float
     p50: float
     p95: float
@@ -121,7 +120,7 @@ def measure(run: Run) -> Section:
             run.say(f"server, mixed requests, {name}: {plan.seconds:.0f} s")
             order = load.during(len(mixed.bodies), plan.seconds)
             seen = asyncio.run(ask(server, mixed.bodies, order, clients=clients))
-            steady[name] = summarise(seen, mixed, scores, plan.seconds)
+            steady[name] = summarise(seen, mixed, scores)
     return section(plan, equal, rounds, steady)
 
 
@@ -179,22 +178,17 @@ def turn(
     )
 
 
-def summarise(
-    seen: Load, mixed: Texts, expected: Sequence[Sequence[float]], seconds: float
-) -> Steady:
-    """Count what came between a tenth of the time and its end."""
-    first = seconds / 10
-    inside = [call for call in seen.calls if first < call.ended <= seconds]
-    took = [call.seconds for call in inside] or [seen.seconds]
-    small = [call.seconds for call in inside if size(call, mixed) == SMALL]
+def summarise(seen: Load, mixed: Texts, expected: Sequence[Sequence[float]]) -> Steady:
+    """Count all answers, to the last one: what is left when the time is over is work done, too."""
+    took = [call.seconds for call in seen.calls]
+    small = [call.seconds for call in seen.calls if size(call, mixed) == SMALL]
     return Steady(
-        requests=len(inside) / (seconds - first),
-        documents=sum(size(call, mixed) for call in inside) / (seconds - first),
+        documents=sum(size(call, mixed) for call in seen.calls) / seen.seconds,
         p50=percentile(took, 0.5),
         p95=percentile(took, 0.95),
         p99=percentile(took, 0.99),
         small=statistics.median(small or took),
-        answers=len(seen.calls),
+        answers=len(took),
         wrong=load.wrong(seen.calls, expected, TOLERANCE),
         cpu=seen.cpu,
         memory=max(seen.memory),
@@ -226,7 +220,7 @@ def section(
         ),
         (
             f"mixed: requests of {', '.join(map(str, SIZES))} documents in equal numbers, {plan.clients} "
-            f"clients that ask again at once, for {plan.seconds:.0f} s of which a tenth warms up"
+            f"clients that ask again at once, for {plan.seconds:.0f} s, and then wait for what is left"
         ),
         f"{bad} of {answers:,} answers were wrong: scores within {TOLERANCE}, and their order",
         "computed: by the process on all cores, which other work on the machine disturbs less",
@@ -283,13 +277,13 @@ def equal_table(equal: Texts, rounds: Sequence[Round]) -> Table:
 def mixed_table(steady: Mapping[str, Steady]) -> Table:
     """Lay out one line per server; the last is what the others are compared with."""
     headings = (
-        "requests/s",
+        "answers",
         "documents/s",
         "speed",
         "p50\ns",
         "p95\ns",
         "p99\ns",
-        "p50 of 1\ndocument",
+        "one doc.\np50 s",
         "memory\nMB",
         "growth\nMB",
     )
@@ -299,7 +293,7 @@ def mixed_table(steady: Mapping[str, Steady]) -> Table:
         waits = (one.p50, one.p95, one.p99, one.small)
         lines.add_row(
             name,
-            f"{one.requests:.1f}",
+            f"{one.answers}",
             f"{one.documents:.1f}",
             times(one.documents / base) if base else NOTHING,
             *(f"{wait:.2f}" for wait in waits),

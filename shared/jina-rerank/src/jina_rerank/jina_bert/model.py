@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from . import alibi, attention
 from .batching import Group
 from .config import JinaBertConfig
+from .rows import padded
 
 ROWS = 2048
 """Tokens that go through a gated linear unit at once, which bounds its (tokens, 2I) result."""
@@ -50,14 +51,14 @@ class JinaBert(nn.Module):
         Returns:
             (N,) logits, in the order of the inputs.
         """
-        x = self.norm(self.words(ids) + self.types(types))
+        x = padded(self.norm(self.words(ids) + self.types(types)))
         ruler = self._ruler(max(group.length for group in groups), x)
         *layers, last = self._stack()
         for layer in layers:
             x = layer(x, ruler, groups)
         first = last.first(x, ruler, groups).to(self.pooler.weight.dtype)
         logits: Tensor = self.classifier(torch.tanh(self.pooler(first)))
-        return logits.squeeze(1)
+        return logits.squeeze(1)[: sum(group.count for group in groups)]
 
     def compile_layers(self) -> None:
         """Compile what has no data-dependent shape: the feed-forward part of each layer."""
@@ -78,7 +79,10 @@ class JinaBert(nn.Module):
 
 
 class Layer(nn.Module):
-    """A post-norm transformer layer: attention with ALiBi, then a gated linear unit."""
+    """A post-norm transformer layer: attention with ALiBi, then a gated linear unit.
+
+    Behind the rows of tokens there may be rows of padding (see `rows`), which no token reads.
+    """
 
     def __init__(self, config: JinaBertConfig) -> None:
         super().__init__()
@@ -99,32 +103,35 @@ class Layer(nn.Module):
     def first(self, x: Tensor, ruler: Tensor, groups: Sequence[Group]) -> Tensor:
         """Transform the first token of each input alone: (T, C) to (N, C)."""
         starts = _starts(groups, x.device)
-        return self.feed_forward(x[starts], self.attend_first(x, starts, ruler, groups))
+        firsts = padded(x[starts])
+        return self.feed_forward(firsts, self.attend_first(x, firsts, ruler, groups))
 
     def attend(self, x: Tensor, ruler: Tensor, groups: Sequence[Group]) -> Tensor:
         """Let every token read its own input: (T, C) to (T, C)."""
-        parts = self.qkv(x).split([group.tokens for group in groups])
+        tokens = [group.tokens for group in groups]
+        parts = self.qkv(x)[: sum(tokens)].split(tokens)
         contexts = []
         for group, part in zip(groups, parts, strict=True):
             q, kv = part.view(group.count, group.length, 3, self.heads, -1).split([1, 2], dim=2)
             contexts.append(attention.attend(q.squeeze(2), kv, ruler).reshape(group.tokens, -1))
-        return torch.cat(contexts)
+        return padded(torch.cat(contexts))
 
     def attend_first(
-        self, x: Tensor, starts: Tensor, ruler: Tensor, groups: Sequence[Group]
+        self, x: Tensor, firsts: Tensor, ruler: Tensor, groups: Sequence[Group]
     ) -> Tensor:
-        """Let the first token of each input read it: (T, C) and (N,) starts to (N, C)."""
+        """Let the first token of each input read it: (T, C) and its (N, C) first ones to (N, C)."""
         width = x.shape[1]
         q_weight, kv_weight = self.qkv.weight.split([width, 2 * width])
         q_bias, kv_bias = self.qkv.bias.split([width, 2 * width])
-        queries = F.linear(x[starts], q_weight, q_bias).split([group.count for group in groups])
-        parts = F.linear(x, kv_weight, kv_bias).split([group.tokens for group in groups])
+        counts, tokens = [group.count for group in groups], [group.tokens for group in groups]
+        queries = F.linear(firsts, q_weight, q_bias)[: sum(counts)].split(counts)
+        parts = F.linear(x, kv_weight, kv_bias)[: sum(tokens)].split(tokens)
         contexts = []
         for group, query, part in zip(groups, queries, parts, strict=True):
             kv = part.view(group.count, group.length, 2, self.heads, -1)
             q = query.view(group.count, 1, self.heads, -1)
             contexts.append(attention.attend_first(q, kv, ruler).reshape(group.count, width))
-        return torch.cat(contexts)
+        return padded(torch.cat(contexts))
 
     def feed_forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Add the attention's context (T, C) to x (T, C) and apply the gated linear unit."""
