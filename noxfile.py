@@ -154,6 +154,13 @@ def hub(session: nox.Session) -> None:
 
 
 @nox.session
+def e2e(session: nox.Session) -> None:
+    """Let other people's clients, and the image's entry point, ask and be asked; in Chromium, too."""
+    install(session, *RUNNER, "psutil", "-r", "tests/e2e/requirements.txt")
+    session.run("pytest", "-m", "e2e", "tests/e2e", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the engine against the reference in one run; arguments go to the benchmark."""
     install(session)

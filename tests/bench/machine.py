@@ -80,6 +80,13 @@ def peak_memory() -> int:
     return kibibytes(STATUS, "VmHWM") or largest
 
 
+def processor_time(pid: int) -> float:
+    """Return the seconds that a process computed so far, on all cores."""
+    # proc(5): user and system time are fields 14 and 15; the second, a name, ends with a bracket.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kibibytes(path: Path, name: str) -> int:
     """Return a size that a file of /proc states in KiB, in bytes; 0 if it does not."""
     stated = field(path, name)

@@ -105,6 +105,21 @@ def test_windows_cut_the_query_to_512_tokens_with_its_special_ones() -> None:
     assert [len(pair.ids) for pair in pairs] == [8192, 8192]
 
 
+@given(
+    query=counts,
+    document=counts,
+    most=st.none() | st.integers(4, 32),
+    overlength=st.sampled_from(["truncate", "window"]),
+)
+def test_cut_tokens_are_those_that_no_pair_has(
+    query: int, document: int, most: int | None, overlength: str
+) -> None:
+    made = fit(max_length=64, max_query_length=most, overlength=overlength)
+    pairs = list(made.pairs([7] * query, list(range(10, 10 + document))))
+    read = {token for pair in pairs for token in parts(pair)[1]}
+    assert made.cut(query, document) == query - len(parts(pairs[0])[0]) + document - len(read)
+
+
 @pytest.mark.parametrize("case", WINDOWS, ids=lambda case: str(case["n_doc_tokens"]))
 def test_windows_are_those_of_the_published_rerank(case: dict[str, Any]) -> None:
     spans = windows(case["n_doc_tokens"], case["room"], case["overlap_tokens"])

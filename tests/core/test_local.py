@@ -118,6 +118,15 @@ def test_long_lists_are_tokenized_and_batched_in_parts(
         assert_close(float32(mini).score(QUERY, TEXTS * 3), expected, 1e-6)
 
 
+def test_cut_tokens_are_counted_for_each_document_in_its_place(mini: Path) -> None:
+    reranker = float32(mini, max_length=40)
+    texts = ["", TEXTS[0], TEXTS[3], " "]
+    blank, short, long, _ = reranker.cut_tokens(QUERY, texts)
+    assert (blank, short) == (0, 0)
+    uncut = float32(mini).rank(QUERY, [TEXTS[3]]).usage.total_tokens
+    assert long == uncut - 40
+
+
 def test_windows_take_the_best_of_the_document(mini: Path) -> None:
     text = TEXTS[3]
     reranker = float32(mini, overlength="window", max_length=64, overlap=5)

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import Tensor
 
 from jina_rerank.jina_bert import alibi, attention, checkpoint
 from jina_rerank.jina_bert.batching import groups
 from jina_rerank.jina_bert.config import JinaBertConfig
-from jina_rerank.jina_bert.model import JinaBert, fill
+from jina_rerank.jina_bert.model import JinaBert
 
 CASES = ["turbo_mini", "tiny_mini", "long_h12", "reglu_h12", "bf16_weights_h12"]
 CPU = torch.device("cpu")
@@ -160,20 +158,3 @@ def test_strided_bias_equals_the_formula(heads: int) -> None:
 def test_bias_of_the_longest_input_is_small() -> None:
     ruler = alibi.ruler(torch.tensor(alibi.slopes(12)), 8192)
     assert alibi.square(ruler, 8192).untyped_storage().nbytes() < 1_000_000
-
-
-def test_any_number_of_tokens_becomes_one_of_few_numbers_of_rows() -> None:
-    counts = {len(fill(torch.zeros(tokens))) for tokens in range(1, 1 << 13)}
-
-    assert len(counts) <= 32 + 16 * 8
-
-
-@given(st.integers(0, 20_000))
-def test_filled_rows_are_few_and_come_last(tokens: int) -> None:
-    rows = torch.arange(1, tokens + 1)
-
-    filled = fill(rows)
-
-    assert torch.equal(filled[:tokens], rows)
-    assert not filled[tokens:].any()
-    assert (len(filled) - tokens) * 16 <= tokens

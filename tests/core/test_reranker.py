@@ -56,6 +56,19 @@ class TestRerankerOverFake(RerankerContract):
         return Reranker(backend=FakeBackend())
 
 
+def test_cut_tokens_of_nothing_ask_no_backend() -> None:
+    assert Reranker(backend=Given()).cut_tokens("red", [" ", ""]) == [0, 0]
+
+
+def test_cut_tokens_of_a_backend_that_cannot_tell_are_refused() -> None:
+    with pytest.raises(ValueError, match="'custom' cannot tell what of a text is read"):
+        Reranker(backend=Given()).cut_tokens("red", DOCUMENTS)
+
+
+def test_backend_that_reads_everything_cuts_no_tokens() -> None:
+    assert Reranker(backend=FakeBackend()).cut_tokens("red", DOCUMENTS) == [0, 0, 0]
+
+
 def test_contract_notices_what_is_not_refused() -> None:
     class Lenient(Reranker):
         def rank(self, query: str, documents: Any, **cut: Any) -> Any:

@@ -262,12 +262,57 @@ def test_scores_come_in_the_order_of_the_documents() -> None:
         ({"query": "q", "documents": ["a"], "top_k": True}, "top_k", "valid integer"),
         ({"query": "q", "documents": ["a"], "truncate": 1}, "truncate", "valid boolean"),
         ({"query": "q", "documents": ["a"], "model": 1}, "model", "valid string"),
+        (
+            {"query": "q", "documents": ["a"], "return_embeddings": True},
+            "return_embeddings",
+            "should be false: nothing else is supported",
+        ),
     ],
 )
 def test_jina_request_that_is_none_names_the_field(value: Any, field: str, reason: str) -> None:
     with pytest.raises(InvalidRequestError, match=reason) as caught:
         jina.read_request(dump(value))
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (r'{"query": "\ud800", "documents": ["a"]}', "query"),
+        (r'{"query": "q", "documents": ["\ud800"]}', "documents -> 0"),
+        (r'{"query": "q", "documents": ["a", {"text": "\udfff"}]}', "documents -> 1"),
+        (r'{"query": "q", "documents": [{"text": "a", "x": "\ud800"}]}', "documents -> 0"),
+        (r'{"query": "q", "documents": [{"text": "a", "\ud800": 1}]}', "documents -> 0"),
+        ('{"query": "q", "documents": [{"text": "a", "x": NaN}]}', "documents -> 0"),
+        ('{"query": "q", "documents": [{"text": "a", "x": [1e999]}]}', "documents -> 0"),
+        (
+            '{"query": "q", "documents": [{"text": "a", "x": ' + "[" * 100 + "]" * 100 + "}]}",
+            "documents -> 0",
+        ),
+        (r'{"query": "q", "documents": ["a"], "model": "\ud800"}', "model"),
+    ],
+)
+def test_text_or_document_that_no_reply_can_hold_is_refused(body: str, field: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        jina.read_request(body.encode())
+    assert caught.value.field == field
+
+
+def test_document_with_fields_of_its_own_is_kept() -> None:
+    document = {"text": "a", "x": [{"y": None, "é": 1.5}], "tags": []}
+    request = jina.read_request(dump({"query": "q", "documents": [document]}))
+    assert request.documents == (document,)
+
+
+@pytest.mark.parametrize(
+    "more", [{"raw_scores": True}, {"truncation_direction": "Left"}, {"raw_scores": []}]
+)
+def test_tei_request_for_what_is_not_supported_is_refused(more: dict[str, Any]) -> None:
+    body = {"query": "q", "texts": ["a"], "raw_scores": False, "truncation_direction": "Right"}
+    assert tei.read_request(dump(body)).documents == ("a",)
+    with pytest.raises(InvalidRequestError, match="nothing else is supported") as caught:
+        tei.read_request(dump(body | more))
+    assert caught.value.field in more
 
 
 def test_request_that_is_no_json_is_refused() -> None:
@@ -278,6 +323,10 @@ def test_request_that_is_no_json_is_refused() -> None:
 def test_other_vendors_names_are_understood() -> None:
     request = jina.read_request(b'{"query": "q", "documents": ["a"], "top_k": 3, "truncate": true}')
     assert (request.top_n, request.truncation, request.return_documents) == (3, True, True)
+
+
+def test_count_that_a_client_writes_with_a_point_is_read() -> None:
+    assert jina.read_request(b'{"query": "q", "documents": ["a"], "top_n": 3.0}').top_n == 3
 
 
 @pytest.mark.parametrize("dialect", [cohere, tei])

@@ -6,11 +6,20 @@ from ..report import Section
 from ..run import Run
 from . import cache, engine, first_answer, peers, shapes
 
+
+def measure_server(run: Run) -> Section:
+    """Measure the server, which the engine does without."""
+    from . import server  # noqa: PLC0415 - another distribution's
+
+    return server.measure(run)
+
+
 PARTS: dict[str, Callable[[Run], Section]] = {
     "first-answer": first_answer.measure,
     "engine": engine.measure,
     "shapes": shapes.measure,
     "cache": cache.measure,
     "peers": peers.measure,
+    "server": measure_server,
 }
 """By the name that ``--only`` takes, in the order in which they run."""

@@ -322,6 +322,29 @@ class Reranker:
         """
         return self._score(Job.each(requests))
 
+    def cut_tokens(self, query: str, documents: Iterable[D]) -> list[int]:
+        """Count what is too long: for each document, the tokens of it and the query that are cut.
+
+        Returns:
+            One count per document, in their order: 0 where the model reads everything, all windows
+            of the document together. Raises as `score` does.
+
+        Raises:
+            ValueError: A service reads the texts, and does not say how much of them.
+
+        >>> Reranker("nano", max_length=16).cut_tokens("Which planet is red?", ["Mars.", "It is " * 9])
+        [0, 10]
+        """
+        job = Job.of(query, documents)
+        backend = self._needed([job])
+        counts = [0] * len(job.documents)
+        if backend is not None:
+            for place, count in zip(
+                job.places, backend.cut_tokens(job.query, job.texts), strict=True
+            ):
+                counts[place] = count
+        return counts
+
     async def arank(
         self,
         query: str,

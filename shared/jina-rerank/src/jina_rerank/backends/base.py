@@ -62,6 +62,18 @@ class Backend(ABC):
         """Score several requests without blocking the event loop; by default one by one."""
         return [await self.ascore(query, documents) for query, documents in requests]
 
+    def cut_tokens(self, query: str, documents: Sequence[str]) -> list[int]:
+        """Count, for each text, the tokens of it and the query that the model would not read.
+
+        Raises:
+            ValueError: The backend cannot tell, as by default.
+        """
+        del query, documents
+        msg = (
+            f"backend {self.name!r} cannot tell what of a text is read: ask one that runs the model"
+        )
+        raise ValueError(msg)
+
     def identity(self) -> str:
         """Say what scores depend on besides query and text: model, revision, dtype, lengths, ...
 

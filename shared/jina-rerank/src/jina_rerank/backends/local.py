@@ -116,6 +116,13 @@ class LocalBackend(Backend):
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._callers, self.score_many, requests)
 
+    def cut_tokens(self, query: str, documents: Sequence[str]) -> list[int]:
+        """Count the tokens that are not read; see `Backend.cut_tokens`."""
+        scorer = self._loaded()
+        (query_ids,) = scorer.tokenizer.encode([query])
+        encoded = _encoded(scorer, documents)
+        return [scorer.fit.cut(len(query_ids), len(document_ids)) for document_ids in encoded]
+
     def identity(self) -> str:
         """Name the checkpoint by its content, and the settings that its scores depend on.
 
@@ -178,10 +185,15 @@ def _inputs(scorer: Scorer, requests: Sequence[Request]) -> Iterator[Input]:
     """Tokenize lazily: each query once, its documents some at a time."""
     for r, (query, documents) in enumerate(requests):
         (query_ids,) = scorer.tokenizer.encode([query])
-        encoded = (ids for chunk in _chunks(documents) for ids in scorer.tokenizer.encode(chunk))
-        for d, document_ids in enumerate(encoded):
+        for d, document_ids in enumerate(_encoded(scorer, documents)):
             for w, pair in enumerate(scorer.fit.pairs(query_ids, document_ids)):
                 yield Input(r, d, pair, first=w == 0)
+
+
+def _encoded(scorer: Scorer, documents: Sequence[str]) -> Iterator[list[int]]:
+    """Tokenize documents some at a time."""
+    for chunk in _chunks(documents):
+        yield from scorer.tokenizer.encode(chunk)
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -70,6 +70,15 @@ class Fit:
         for start, end in windows(len(document), room, self.overlap):
             yield self.template.fill(query, document[start:end])
 
+    def cut(self, query: int, document: int) -> int:
+        """Count the tokens of a query and a document of these lengths that the model never reads."""
+        room = self.max_length - self.template.overhead
+        if self.query_tokens is None:
+            return max(0, query + document - room)
+        kept = min(query, self.query_tokens)
+        read = document if self.overlap is not None else min(document, room - kept)
+        return query - kept + document - read
+
 
 def truncate(query: int, document: int, room: int) -> tuple[int, int]:
     """Decide how many tokens to keep of a query and a document that share `room`: longest first.

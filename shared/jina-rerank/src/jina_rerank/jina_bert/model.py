@@ -14,19 +14,17 @@ from torch import Tensor, nn
 from . import alibi, attention
 from .batching import Group
 from .config import JinaBertConfig
+from .rows import padded
 
 ROWS = 2048
 """Tokens that go through a gated linear unit at once, which bounds its (tokens, 2I) result."""
-
-STEPS = 16
-"""Numbers of rows that matrices may have between a power of two and the next: see `fill`."""
 
 
 class JinaBert(nn.Module):
     """JinaBERT cross-encoder: token ids of query-document pairs in, one logit per pair out.
 
     The inputs of a batch are laid end to end, so that the linear layers see one matrix of all
-    tokens, filled up by a few rows that belong to no input. The last layer is computed for position 0 alone, since only its
+    tokens and none of padding. The last layer is computed for position 0 alone, since only its
     output is read; the result is the same. The head's weights may be wider than the others: in
     bfloat16, logits between 2 and 4 would differ by 1/64 or not at all, and documents would tie.
     """
@@ -53,14 +51,14 @@ class JinaBert(nn.Module):
         Returns:
             (N,) logits, in the order of the inputs.
         """
-        x = self.norm(self.words(fill(ids)) + self.types(fill(types)))
+        x = padded(self.norm(self.words(ids) + self.types(types)))
         ruler = self._ruler(max(group.length for group in groups), x)
         *layers, last = self._stack()
         for layer in layers:
             x = layer(x, ruler, groups)
         first = last.first(x, ruler, groups).to(self.pooler.weight.dtype)
         logits: Tensor = self.classifier(torch.tanh(self.pooler(first)))
-        return logits.squeeze(1)
+        return logits.squeeze(1)[: sum(group.count for group in groups)]
 
     def compile_layers(self) -> None:
         """Compile what has no data-dependent shape: the feed-forward part of each layer."""
@@ -81,7 +79,10 @@ class JinaBert(nn.Module):
 
 
 class Layer(nn.Module):
-    """A post-norm transformer layer: attention with ALiBi, then a gated linear unit."""
+    """A post-norm transformer layer: attention with ALiBi, then a gated linear unit.
+
+    Behind the rows of tokens there may be rows of padding (see `rows`), which no token reads.
+    """
 
     def __init__(self, config: JinaBertConfig) -> None:
         super().__init__()
@@ -101,35 +102,36 @@ class Layer(nn.Module):
 
     def first(self, x: Tensor, ruler: Tensor, groups: Sequence[Group]) -> Tensor:
         """Transform the first token of each input alone: (T, C) to (N, C)."""
-        starts = fill(_starts(groups, x.device))
-        done = self.feed_forward(x[starts], self.attend_first(x, starts, ruler, groups))
-        return done[: sum(group.count for group in groups)]
+        starts = _starts(groups, x.device)
+        firsts = padded(x[starts])
+        return self.feed_forward(firsts, self.attend_first(x, firsts, ruler, groups))
 
     def attend(self, x: Tensor, ruler: Tensor, groups: Sequence[Group]) -> Tensor:
         """Let every token read its own input: (T, C) to (T, C)."""
-        *parts, spare = divide(self.qkv(x), groups)
+        tokens = [group.tokens for group in groups]
+        parts = self.qkv(x)[: sum(tokens)].split(tokens)
         contexts = []
         for group, part in zip(groups, parts, strict=True):
             q, kv = part.view(group.count, group.length, 3, self.heads, -1).split([1, 2], dim=2)
             contexts.append(attention.attend(q.squeeze(2), kv, ruler).reshape(group.tokens, -1))
-        return torch.cat([*contexts, spare[:, : x.shape[1]]])
+        return padded(torch.cat(contexts))
 
     def attend_first(
-        self, x: Tensor, starts: Tensor, ruler: Tensor, groups: Sequence[Group]
+        self, x: Tensor, firsts: Tensor, ruler: Tensor, groups: Sequence[Group]
     ) -> Tensor:
-        """Let the first token of each input read it: (T, C) and (N,) starts to (N, C)."""
+        """Let the first token of each input read it: (T, C) and its (N, C) first ones to (N, C)."""
         width = x.shape[1]
         q_weight, kv_weight = self.qkv.weight.split([width, 2 * width])
         q_bias, kv_bias = self.qkv.bias.split([width, 2 * width])
-        rows = F.linear(x[starts], q_weight, q_bias)
-        *queries, spare = rows.split(_sizes([group.count for group in groups], len(starts)))
-        *parts, _ = divide(F.linear(x, kv_weight, kv_bias), groups)
+        counts, tokens = [group.count for group in groups], [group.tokens for group in groups]
+        queries = F.linear(firsts, q_weight, q_bias)[: sum(counts)].split(counts)
+        parts = F.linear(x, kv_weight, kv_bias)[: sum(tokens)].split(tokens)
         contexts = []
         for group, query, part in zip(groups, queries, parts, strict=True):
             kv = part.view(group.count, group.length, 2, self.heads, -1)
             q = query.view(group.count, 1, self.heads, -1)
             contexts.append(attention.attend_first(q, kv, ruler).reshape(group.count, width))
-        return torch.cat([*contexts, spare])
+        return padded(torch.cat(contexts))
 
     def feed_forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Add the attention's context (T, C) to x (T, C) and apply the gated linear unit."""
@@ -142,29 +144,6 @@ class Layer(nn.Module):
         gate, value = self.gated(x).chunk(2, dim=1)
         normed: Tensor = self.output_norm(self.output(self.activation(gate) * value) + x)
         return normed
-
-
-def fill(rows: Tensor) -> Tensor:
-    """Append zeros, so that only a few different numbers of rows occur: at most 1/16 more.
-
-    oneDNN, which multiplies matrices on CPUs, keeps what it compiled for the last 1,024 shapes, one
-    or two megabytes for each, and no two batches of text have the same number of tokens.
-
-    >>> len(fill(torch.ones(1030))), len(fill(torch.ones(1024))), len(fill(torch.ones(5)))
-    (1088, 1024, 5)
-    """
-    count = len(rows)
-    step = max(1, (1 << count.bit_length() - 1) // STEPS) if count else 1
-    return F.pad(rows, (0, -count % step))
-
-
-def divide(x: Tensor, groups: Sequence[Group]) -> tuple[Tensor, ...]:
-    """Split the rows of all tokens into those of each group and those that `fill` appended."""
-    return x.split(_sizes([group.tokens for group in groups], len(x)))
-
-
-def _sizes(sizes: list[int], rows: int) -> list[int]:
-    return [*sizes, rows - sum(sizes)]
 
 
 def _starts(groups: Sequence[Group], device: torch.device) -> Tensor:

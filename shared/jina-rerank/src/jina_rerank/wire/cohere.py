@@ -3,6 +3,9 @@
 After Cohere's API reference and SDK 7; vLLM's ``/v2/rerank`` reads and writes the same fields.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from .fields import (
     answer,
     dump,
@@ -36,7 +39,11 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request; raises `InvalidRequestError`."""
-    value = load_request(body)
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`."""
     return RerankRequest(
         model=optional_text(value, "model"),
         query=required_text(value, "query"),

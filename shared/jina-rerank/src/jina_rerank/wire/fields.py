@@ -16,6 +16,9 @@ KINDS = frozenset(
 )
 """Content types that a message names: any other could hold a word of what was sent."""
 
+DEEPEST = 100
+"""How deep a document's other fields may be nested: Python writes about as deep as it may call."""
+
 
 def dump(value: object) -> bytes:
     """Write JSON, compact and in UTF-8."""
@@ -140,10 +143,12 @@ def required_text(body: Mapping[str, Any], field: str) -> str:
     if field not in body:
         reason = "Field required"
         raise InvalidRequestError(field, reason)
-    if not isinstance(body[field], str):
+    value = body[field]
+    if not isinstance(value, str):
         reason = "Input should be a valid string"
         raise InvalidRequestError(field, reason)
-    return str(body[field])
+    _check_unicode(value, field)
+    return value
 
 
 def required_documents(
@@ -162,13 +167,47 @@ def required_documents(
         reason = "List should have at least 1 item after validation, not 0"
         raise InvalidRequestError(field, reason)
     for i, item in enumerate(value):
+        where = f"{field} -> {i}"
         if isinstance(item, str):
+            _check_unicode(item, where)
             continue
         if not objects or not isinstance(item, dict) or not isinstance(item.get("text"), str):
             reason = "Input should be a valid string" + (" or have a text" if objects else "")
-            where = f"{field} -> {i}"
             raise InvalidRequestError(where, reason)
+        _check_unicode(item["text"], where)
+        if len(item) > 1:
+            _check_writable(item, where)
     return tuple(value)
+
+
+def _check_unicode(text: str, field: str) -> None:
+    """Refuse what JSON can escape and UTF-8 cannot hold: half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        reason = "Input should be a valid string, without halves of surrogate pairs"
+        raise InvalidRequestError(field, reason) from None  # the error holds the text
+
+
+def _check_writable(document: Mapping[str, Any], field: str) -> None:
+    """Refuse what Python reads as JSON and a reply cannot return, such as NaN or 1e999."""
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        level = [child for value in level for child in _children(value)]
+    if level:
+        reason = f"Input should not be nested more than {DEEPEST} deep"
+        raise InvalidRequestError(field, reason)
+    try:
+        dump(document)
+    except ValueError:
+        reason = "Input should be valid JSON"
+        raise InvalidRequestError(field, reason) from None  # the error holds the value
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def optional_count(body: Mapping[str, Any], *names: str) -> int | None:
@@ -180,6 +219,8 @@ def optional_count(body: Mapping[str, Any], *names: str) -> int | None:
     field, value = _first(body, names)
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # to JSON 3.0 is an integer
     if type(value) is not int:
         reason = "Input should be a valid integer"
         raise InvalidRequestError(field, reason)
@@ -209,6 +250,22 @@ def optional_text(body: Mapping[str, Any], field: str) -> str | None:
         InvalidRequestError: It is no text.
     """
     return required_text(body, field) if body.get(field) is not None else None
+
+
+def refuse_unless(body: Mapping[str, Any], field: str, usual: object) -> None:
+    """Refuse a field that would change the answer in a way that is not supported.
+
+    Args:
+        body: The request.
+        field: The name of the field.
+        usual: The one value that it may have, which is also what leaving it out means.
+
+    Raises:
+        InvalidRequestError: It has another value.
+    """
+    if body.get(field) not in (None, usual):
+        reason = f"Input should be {json.dumps(usual)}: nothing else is supported"
+        raise InvalidRequestError(field, reason)
 
 
 def _first(body: Mapping[str, Any], names: Iterable[str]) -> tuple[str, Any]:

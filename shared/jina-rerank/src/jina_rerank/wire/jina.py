@@ -4,6 +4,7 @@ After Jina's own OpenAPI description and `jina-ai/jina-on-prem`: documents are t
 come back unless `return_documents` is false, and other vendors' names for fields are understood.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from .fields import (
@@ -16,6 +17,7 @@ from .fields import (
     optional_count,
     optional_flag,
     optional_text,
+    refuse_unless,
     required_documents,
     required_text,
     results,
@@ -45,7 +47,12 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request; raises `InvalidRequestError`."""
-    value = load_request(body)
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`, also for embeddings."""
+    refuse_unless(value, "return_embeddings", usual=False)
     wanted = optional_flag(value, "return_documents")
     return RerankRequest(
         model=optional_text(value, "model"),

@@ -5,6 +5,7 @@ is a list in each reply, and in requests to m0; documents are objects; there is 
 itself hides the container's headers and turns its errors into its own.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import APIResponseError
@@ -47,7 +48,12 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request, in either form; raises `InvalidRequestError`."""
-    data = load_request(body).get("data")
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`."""
+    data = value.get("data")
     if isinstance(data, list) and len(data) == 1:
         (data,) = data
     if not isinstance(data, dict):
@@ -62,11 +68,16 @@ def read_request(body: bytes) -> RerankRequest:
 
 
 def build_reply(reply: RerankReply) -> Answer:
-    """Write a reply, its results in their order; documents only where they have one.
+    """Write a reply, its results in their order; documents only where they have one."""
+    return answer({"data": [data_of(reply)], "parameters": {}})
+
+
+def data_of(reply: RerankReply) -> dict[str, Any]:
+    """Write the reply to one query.
 
     All tokens are written as the documents': `RerankReply` does not tell them from the query's.
     """
-    data = {
+    return {
         "query_usage": {"total_tokens": 0},
         "docs_usage": {"total_tokens": reply.total_tokens},
         "results": [
@@ -75,7 +86,6 @@ def build_reply(reply: RerankReply) -> Answer:
             for result in reply.results
         ],
     }
-    return answer({"data": [data], "parameters": {}})
 
 
 def read_reply(answer: Answer) -> RerankReply:

@@ -4,12 +4,16 @@ After its router 1.9: the request has `texts`, the reply is a bare array, the nu
 header, there is no `top_n` and no model. llama.cpp answers it, too.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from .fields import (
     answer,
     dump,
     load_reply,
     load_request,
     optional_flag,
+    refuse_unless,
     required_documents,
     required_text,
     results,
@@ -35,7 +39,16 @@ def build_request(request: RerankRequest) -> bytes:
 
 def read_request(body: bytes) -> RerankRequest:
     """Read a request; raises `InvalidRequestError`."""
-    value = load_request(body)
+    return read_fields(load_request(body))
+
+
+def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`.
+
+    Also for raw scores and for truncation on the left, which a `RerankRequest` cannot ask for.
+    """
+    for field, usual in (("raw_scores", False), ("truncation_direction", "Right")):
+        refuse_unless(value, field, usual)
     return RerankRequest(
         query=required_text(value, "query"),
         documents=required_documents(value, "texts", objects=False),
