@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from jina_rerank_server import protocol, running
+from jina_rerank_server import frame, protocol, running
 from jina_rerank_server.running import Runner, bind
 
 from .application import App, Gate, eventually, serving, until
@@ -123,7 +123,17 @@ async def test_time_of_a_head_ends_with_the_head(monkeypatch: pytest.MonkeyPatch
         assert await client.status() == 200
 
 
-async def test_rest_of_a_body_that_is_too_large_is_read_for_the_refusal_to_arrive() -> None:
+@pytest.mark.parametrize("head", [HEAD, HEAD + b"Connection: close\r\n"])
+async def test_refusal_reaches_a_client_that_first_sends_everything(head: bytes) -> None:
+    body = b" " * 5_000_000
+    async with listening(largest=100) as server, server.client() as client:
+        client.send(head + b"Content-Length: %d\r\n\r\n" % len(body))
+        client.send(body)
+        await client.writer.drain()
+        assert await client.status() == 413
+
+
+async def test_connection_goes_on_after_a_refused_body() -> None:
     body = b" " * 5_000_000
     async with listening(largest=100) as server, server.client() as client:
         client.send(HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -132,13 +142,29 @@ async def test_rest_of_a_body_that_is_too_large_is_read_for_the_refusal_to_arriv
         assert await client.status() == 200
 
 
-async def test_rest_of_a_refused_body_that_never_ends_ends_the_connection(
+async def test_refused_body_that_never_ends_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(protocol, "LINGER", 0.05)
+    monkeypatch.setattr(frame, "REST", 0.05)
     async with listening(largest=100) as server, server.client() as client:
         client.send(HEAD + b"Content-Length: 1000\r\n\r\n...")
         assert await client.status() == 413
+        assert await client.end() == b""
+
+
+async def test_client_that_asks_before_it_sends_is_refused_at_once() -> None:
+    async with listening(largest=100) as server, server.client() as client:
+        client.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+        assert await client.status() == 413
+
+
+async def test_body_that_nobody_reads_and_never_ends_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER", 0.05)
+    async with listening() as server, server.client() as client:
+        client.send(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n...")
+        assert await client.status() == 200
         assert await client.end() == b""
 
 
