@@ -65,9 +65,6 @@ async def visit(browser: Browser, server: Running) -> AsyncIterator[Visit]:
         }
 
 
-# ---- ranking -------------------------------------------------------------------------------------
-
-
 async def test_typed_documents_come_back_in_the_engines_order(visit: Visit) -> None:
     await visit.fill(QUERY, DOCUMENTS)
     await visit.rank()
@@ -172,9 +169,6 @@ async def test_long_text_unfolds(visit: Visit) -> None:
     assert whole["height"] > 2 * folded["height"]
 
 
-# ---- files ---------------------------------------------------------------------------------------
-
-
 async def test_dropped_file_is_ranked_with_what_was_pasted(visit: Visit) -> None:
     await visit.fill(QUERY, DOCUMENTS[:1])
     await visit.drop(**{"notes.txt": "\n".join(DOCUMENTS[2:])})
@@ -237,9 +231,6 @@ async def test_markup_in_texts_and_file_names_is_only_text(visit: Visit) -> None
     assert await visit.page.locator("main script, main img").count() == 0
 
 
-# ---- code ----------------------------------------------------------------------------------------
-
-
 async def test_python_on_the_page_gives_the_pages_ranking(visit: Visit) -> None:
     await visit.fill(QUERY, HARD)
     await visit.rank()
@@ -286,9 +277,6 @@ async def test_code_keeps_what_was_asked_while_the_form_changes(visit: Visit) ->
     before = await visit.code("Python")
     await visit.fill("something else", ["another"])
     assert await visit.code("Python") == before
-
-
-# ---- keyboard and phone --------------------------------------------------------------------------
 
 
 async def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
@@ -348,9 +336,6 @@ async def test_page_keeps_the_rules_of_accessibility(
     await visit.drop(**{"b.json": "["})
     found = await Axe().run(visit.page)
     assert found.response["violations"] == [], found.generate_report()
-
-
-# ---- what goes wrong -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,21 @@
 // The page: what people type becomes a request, and its answer becomes columns and code.
 
+import {Code} from "./code.js";
 import {readFile, split, unitOf} from "./documents.js";
+import {onDrop} from "./drop.js";
 import {EXAMPLES} from "./examples.js";
 import {Results, decimals, make} from "./results.js";
 import * as server from "./server.js";
-import {SNIPPETS} from "./snippets.js";
 
 const $ = (id) => document.getElementById(id);
 const results = new Results();
+const code = new Code();
 const files = []; // {name, texts}
 const NAMES = {0: "no answer", 401: "locked", 503: "starting"}; // of what a status means
 const AGAIN = 2000; // milliseconds until a server that is starting is asked again
 const TWICE = 400; // milliseconds in which a second click is the end of a double click, no "stop"
-let asked = null; // what the code shows: the last request that was answered
-let snippet = SNIPPETS[0];
 let running = null; // an AbortController while a request is under way
 let begun = 0; // when it began
-
-// ---- models --------------------------------------------------------------------------------------
 
 async function connect() {
   try {
@@ -57,8 +55,6 @@ function state(name, text) {
   $("state").dataset.state = name;
   $("state").textContent = text;
 }
-
-// ---- documents -----------------------------------------------------------------------------------
 
 const unit = () => $("form").elements.unit.value;
 
@@ -110,8 +106,6 @@ function chips() {
   count();
 }
 
-// ---- ranking -------------------------------------------------------------------------------------
-
 async function rank() {
   const problem = missing();
   if (problem) {
@@ -139,8 +133,7 @@ async function rank() {
       reveal(shown, rankings);
       if (i === 0) approach();
     }
-    asked = {...request, model: rankings[0].model, url: address(), locked: request.key !== ""};
-    write();
+    code.show({...request, model: rankings[0].model, url: address(), locked: request.key !== ""});
     announce(shown, rankings[0]);
     state("ready", "ready");
   } catch (error) {
@@ -174,7 +167,6 @@ function refuse(error) {
 function reveal(shown, rankings) {
   $("empty").hidden = true;
   $("results").hidden = false;
-  $("code").hidden = false;
   results.show(shown, rankings);
 }
 
@@ -207,62 +199,6 @@ function tell(message) {
 
 const address = () => server.root.href.replace(/\/$/, "");
 
-// ---- code ----------------------------------------------------------------------------------------
-
-function tabs() {
-  $("tabs").replaceChildren(
-    ...SNIPPETS.map((one, i) => {
-      const tab = make("button", "", one.name);
-      tab.type = "button";
-      tab.id = `tab-${i}`;
-      tab.setAttribute("role", "tab");
-      tab.setAttribute("aria-controls", "snippet");
-      tab.addEventListener("click", () => open(i));
-      return tab;
-    }),
-  );
-  $("tabs").addEventListener("keydown", (event) => {
-    const steps = {ArrowRight: 1, ArrowLeft: -1, Home: -SNIPPETS.indexOf(snippet), End: -1 - SNIPPETS.indexOf(snippet)};
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    const to = (SNIPPETS.indexOf(snippet) + steps[event.key] + SNIPPETS.length) % SNIPPETS.length;
-    open(to);
-    $(`tab-${to}`).focus();
-  });
-  open(0);
-}
-
-function open(number) {
-  snippet = SNIPPETS[number];
-  [...$("tabs").children].forEach((tab, i) => {
-    tab.setAttribute("aria-selected", String(i === number));
-    tab.tabIndex = i === number ? 0 : -1;
-  });
-  $("snippet").setAttribute("aria-labelledby", `tab-${number}`);
-  write();
-}
-
-function write() {
-  if (asked === null) return;
-  $("snippet").firstElementChild.textContent = snippet.write(asked);
-}
-
-async function copy() {
-  const code = $("snippet").firstElementChild;
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-  } catch {
-    // Without https, or without leave: the old way, which wants a selection.
-    getSelection().selectAllChildren(code);
-    done = document.execCommand("copy");
-  }
-  $("copy").textContent = done ? "Copied" : "Press Ctrl C";
-  setTimeout(() => ($("copy").textContent = "Copy"), 1600);
-}
-
-// ---- what people do ------------------------------------------------------------------------------
-
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!running) rank();
@@ -278,7 +214,6 @@ document.addEventListener("keydown", (event) => {
 $("form").addEventListener("input", count);
 $("model").addEventListener("change", apart);
 $("key").addEventListener("change", connect);
-$("copy").addEventListener("click", copy);
 $("texts").addEventListener("paste", (event) => {
   if ($("texts").value.trim() !== "") return;
   $("form").elements.unit.value = unitOf(event.clipboardData.getData("text"));
@@ -288,24 +223,7 @@ $("files").addEventListener("change", async () => {
   $("files").value = "";
 });
 
-let over = 0; // elements that a drag is over: entering a child comes before leaving its parent
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-addEventListener("dragenter", (event) => {
-  if (carriesFiles(event)) $("veil").hidden = ++over === 0;
-});
-addEventListener("dragleave", (event) => {
-  if (carriesFiles(event)) $("veil").hidden = --over <= 0;
-});
-addEventListener("dragover", (event) => {
-  if (carriesFiles(event)) event.preventDefault();
-});
-addEventListener("drop", (event) => {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  over = 0;
-  $("veil").hidden = true;
-  add([...event.dataTransfer.files]);
-});
+onDrop($("veil"), add);
 
 for (const example of EXAMPLES) {
   const button = make("button", "quiet", example.title);
@@ -321,6 +239,5 @@ for (const example of EXAMPLES) {
 }
 
 if (/Mac|iPhone|iPad/.test(navigator.platform)) $("shortcut").textContent = "⌘ ↵";
-tabs();
 count();
 connect();
