@@ -416,6 +416,16 @@ async def test_failed_request_is_not_read_further() -> None:
     assert len(gate.passes) == 1
 
 
+async def test_other_pieces_of_a_failed_request_are_left_out_of_its_pass() -> None:
+    gate = Picky()
+    async with started(gate, batch_tokens=20) as made:
+        with pytest.raises(CheckpointError, match="NaN"):
+            await made.score("red", ["a red planet"] * 5 + ["poison"] * 95)
+    together, first = gate.passes[1:]
+    assert len(together) > 1
+    assert list(first) == list(together[: len(together) // 2])
+
+
 async def test_model_that_cannot_be_loaded_is_raised_at_the_start(tmp_path: Path) -> None:
     made = batcher(Reranker(tmp_path / "missing"))
     with pytest.raises(ModelNotFoundError):
