@@ -21,7 +21,7 @@ class _Handler(BaseHTTPRequestHandler):
     container: ClassVar[str]
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - as the base class calls it
+    def do_POST(self) -> None:
         """Pass `POST /endpoints/NAME/invocations` on, without the headers that a container never sees."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if len(body) > LARGEST:
@@ -37,7 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = connection.getresponse()
         answer = reply.read()
         connection.close()
-        if reply.status != 200:  # noqa: PLR2004 - what SageMaker passes on
+        if reply.status != 200:
             original = {"OriginalStatusCode": reply.status, "OriginalMessage": answer.decode()}
             self._fail(424, "ModelError", {"Message": "from the container", **original})
             return

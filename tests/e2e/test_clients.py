@@ -110,7 +110,7 @@ def test_hub_session_speaks_tei(server: Running) -> None:
     assert int(reply.headers["x-compute-tokens"]) > 0
 
 
-def test_inference_client_finds_the_model_ready(server: Running) -> None:
+def test_list_of_models_names_the_one_that_runs(server: Running) -> None:
     from huggingface_hub import get_session
 
     listed = json.loads(get_session().get(f"{server.url}/v1/models").content)

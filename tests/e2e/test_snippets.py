@@ -14,8 +14,6 @@ from .texts import QUERY, documents, offline
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(CHROMIUM is None, reason=MISSING)]
 
 TABS = ["Python", "LlamaIndex", "LangChain", "Haystack", "Cohere SDK"]
-SHOWN = 20
-"""Documents that the code writes out."""
 
 
 async def codes(server: Running, key: str = "") -> dict[str, str]:
@@ -25,7 +23,7 @@ async def codes(server: Running, key: str = "") -> dict[str, str]:
             await visit.page.get_by_label("API key of this server").fill(key)
             await visit.page.keyboard.press("Tab")
         await visit.ready()
-        await visit.fill(QUERY, documents()[-SHOWN:])
+        await visit.fill(QUERY, documents())
         await visit.rank()
         return {tab: await visit.code(tab) for tab in TABS}
 
@@ -44,8 +42,7 @@ def printed(code: str, **environment: str) -> list[str]:
 
 
 def expected() -> list[str]:
-    texts = documents()
-    return [texts[index] for index in offline().order if index >= len(texts) - SHOWN]
+    return [documents()[index] for index in offline().order]
 
 
 async def test_code_runs_against_an_open_server(server: Running) -> None:

@@ -9,6 +9,7 @@ from jina_rerank import Reranker
 ROOT = Path(__file__).parents[2]
 QUERY = "Why does bread dough rise?"
 MODEL = "nano"
+COUNT = 20
 TOP = 5
 TOLERANCE = 1e-6
 """Between scores of the same texts in float32, whatever shares their batch."""
@@ -24,9 +25,12 @@ class Expected:
 
 @cache
 def documents() -> list[str]:
-    """Read the paragraphs of the example text: 48, on one subject each."""
+    """Read the last paragraphs of the example text, on one subject each.
+
+    Few enough for a client that waits for five seconds, on a machine that is busy.
+    """
     text = (ROOT / "docs" / "examples" / "field-guide.txt").read_text(encoding="utf-8")
-    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")[-COUNT:]]
 
 
 @cache

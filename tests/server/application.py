@@ -22,6 +22,9 @@ from jina_rerank.testing import FakeBackend
 QUERY = "where is the dog"
 DOCUMENTS = ["hello world", "the dog is in my house", "he likes dog"]
 BEST = [1, 2, 0]
+PATIENCE = 60.0
+"""Seconds after which a test that waits has failed."""
+
 ROUTES = ("/v1/rerank", "/v2/rerank", "/rerank", "/invocations")
 
 
@@ -126,5 +129,6 @@ async def until(event: threading.Event) -> None:
 
 async def eventually(condition: Callable[[], object]) -> None:
     """Wait until something is so that nobody announces."""
-    while not condition():  # noqa: ASYNC110 - nobody sets an event
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nobody sets an event
+            await asyncio.sleep(0.005)

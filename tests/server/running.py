@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -33,23 +33,28 @@ class Running:
 def serving(*arguments: str, **environment: str) -> Iterator[Running]:
     """Run `jina-rerank serve` on a free port until the block ends; keywords are variables."""
     port = free_port()
-    with running("serve", "--port", str(port), *arguments, port=port, **environment) as server:
+    with running(
+        "serve", "--port", str(port), *arguments, port=port, environment=environment
+    ) as server:
         yield server
 
 
 @contextmanager
 def running(
-    *arguments: str, port: int, seen: set[int] | None = None, **environment: str
+    *arguments: str,
+    port: int,
+    environment: Mapping[str, str],
+    seen: set[int] | None = None,
 ) -> Iterator[Running]:
     """Run the program until the block ends, and wait until it is ready.
 
     Args:
         arguments: The program's.
         port: Where it listens.
-        seen: Gets the statuses of `/ping` until it was 200.
         environment: Variables besides this process's.
+        seen: Gets the statuses of `/ping` until it was 200.
     """
-    process = subprocess.Popen([*PROGRAM, *arguments], env=os.environ | environment)
+    process = subprocess.Popen([*PROGRAM, *arguments], env=os.environ | dict(environment))
     try:
         url = f"http://127.0.0.1:{port}"
         while (status := ping(f"{url}/ping")) != READY:

@@ -1,12 +1,13 @@
 """Bodies: too large, too slow, too many, gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from jina_rerank_server.app import create_app
+from jina_rerank_server.app import Server, create_app
 from jina_rerank_server.bodies import AT_ONCE, Bodies, Gone
 from jina_rerank_server.refusals import BUSY, Refusal
+from starlette.types import Message
 
 from .application import ROUTES, Gate, body_of, serving, until
 
@@ -104,7 +105,7 @@ def test_too_many_large_bodies_at_once_are_refused() -> None:
 async def test_room_of_a_body_is_free_once_its_request_is_over() -> None:
     bodies = Bodies(largest=LARGEST, patience=1.0)
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return {"type": "http.request", "body": b"123", "more_body": False}
 
     with bodies.room() as room:
@@ -115,14 +116,14 @@ async def test_room_of_a_body_is_free_once_its_request_is_over() -> None:
 
 async def test_room_of_a_body_that_breaks_off_is_free() -> None:
     bodies = Bodies(largest=LARGEST, patience=1.0)
-    messages = iter(
+    messages: Iterator[Message] = iter(
         [
             {"type": "http.request", "body": b"123", "more_body": True},
             {"type": "http.disconnect"},
         ]
     )
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return next(messages)
 
     with pytest.raises(Gone), bodies.room() as room:
@@ -130,18 +131,18 @@ async def test_room_of_a_body_that_breaks_off_is_free() -> None:
     assert bodies.held == 0
 
 
-async def raw(server, messages):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+async def raw(server: Server, messages: list[Message]) -> list[Message]:
     """Ask `/v1/rerank` with these messages, then silence; return what was sent."""
-    sent = []
+    sent: list[Message] = []
     coming = iter(messages)
 
-    async def receive() -> dict[str, object]:
-        message = next(coming, None)
-        if message is None:
-            await asyncio.Event().wait()
-        return message
+    async def receive() -> Message:
+        for message in coming:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
     scope = {

@@ -30,8 +30,10 @@ def fail() -> None:
 
 def log_all() -> None:
     logger = logging.getLogger(LOGGER)
-    facts = {"route": "/v1/rerank", "model": ""}
-    logger.info("request", extra={"facts": facts, "request_id": "7"})
+    facts = {"status": 200, "method": "POST", "route": "/v1/rerank", "seconds": 0.0123}
+    more = {"model": "nano", "documents": 3, "tokens": 21}
+    logger.info("request", extra={"facts": facts | more, "request_id": "7"})
+    logger.info("request", extra={"facts": facts | {"reason": "busy"}, "request_id": "8"})
     try:
         fail()
     except KeyError:
@@ -42,23 +44,24 @@ def test_stream_that_is_no_terminal_gets_json() -> None:
     stream = io.StringIO()
     configure(stream)
     log_all()
-    first, second = map(json.loads, stream.getvalue().splitlines())
+    first, _, second = map(json.loads, stream.getvalue().splitlines())
     assert first["message"] == "request"
     assert (first["route"], first["request_id"], first["level"]) == ("/v1/rerank", "7", "info")
     assert second["error"] == "KeyError"
     assert "in fail" in second["where"]
-    assert "document" not in stream.getvalue()
+    assert "a document's text" not in stream.getvalue()
 
 
 def test_terminal_gets_text() -> None:
     stream = Screen()
     configure(stream)
     log_all()
-    first, second, *rest = stream.getvalue().splitlines()
-    assert first[8:] == " request route=/v1/rerank request_id=7"
-    assert second[8:] == " ERROR unexpected KeyError error=KeyError"
+    first, second, third, *rest = stream.getvalue().splitlines()
+    assert first[8:] == " 200 POST /v1/rerank 0.012 s · nano: 3 documents, 21 tokens"
+    assert second[8:] == " 200 POST /v1/rerank 0.012 s · busy, request 8"
+    assert third[8:] == " ERROR unexpected KeyError"
     assert "in fail" in "".join(rest)
-    assert "document" not in stream.getvalue()
+    assert "a document's text" not in stream.getvalue()
 
 
 @pytest.mark.parametrize("stream", [Screen(), io.StringIO()])

@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Route, expect
 
 from jina_rerank import Reranker
@@ -151,8 +154,9 @@ async def test_example_is_ranked_at_a_press(visit: Visit) -> None:
 async def test_long_list_is_shown_in_steps(visit: Visit) -> None:
     await visit.fill("red", [f"document {n}" for n in range(150)])
     await visit.rank()
-    assert len(await visit.column(1)) == 100
-    await visit.page.get_by_role("button", name="Show 50 more of 150").click()
+    assert (len(await visit.column(0)), len(await visit.column(1))) == (20, 20)
+    await visit.page.get_by_role("button", name="Show 100 more of 150").click()
+    await visit.page.get_by_role("button", name="Show 30 more of 150").click()
     assert (len(await visit.column(0)), len(await visit.column(1))) == (150, 150)
 
 
@@ -251,6 +255,7 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
 async def test_curl_on_the_page_gives_the_pages_ranking(visit: Visit, tmp_path: Path) -> None:
     await visit.fill(QUERY, HARD)
     await visit.rank()
@@ -327,6 +332,22 @@ async def test_phone_shows_one_column_at_a_time(browser: Browser, server: Runnin
         assert await visit.page.locator("[data-column='0']").is_visible()
         assert await visit.page.locator("[data-column='1']").is_hidden()
         assert visit.seen.errors == []
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_page_keeps_the_rules_of_accessibility(
+    visit: Visit, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    await visit.page.set_viewport_size({"width": width, "height": 900})
+    await visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await visit.fill(QUERY, DOCUMENTS)
+    await visit.page.get_by_label("Top").fill("2")
+    await visit.drop(**{"a.txt": "one\n" * 3, "b.json": "["})
+    await visit.rank()
+    await visit.drop(**{"b.json": "["})
+    found = await Axe().run(visit.page)
+    assert found.response["violations"] == [], found.generate_report()
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------

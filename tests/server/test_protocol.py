@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from jina_rerank_server import protocol
+from jina_rerank_server import frame, protocol, running
 from jina_rerank_server.running import Runner, bind
 
-from .application import App, Gate, eventually, serving, until
+from .application import PATIENCE, App, Gate, eventually, serving, until
 
 HEAD = b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n"
 BODY = b'{"query": "q", "documents": ["a", "b"]}'
@@ -29,16 +29,18 @@ class Client:
 
     async def status(self) -> int:
         """Read an answer whole, and return its status."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                await self.reader.readexactly(int(line.partition(b":")[2]))
+        async with asyncio.timeout(PATIENCE):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            for line in head.lower().split(b"\r\n"):
+                if line.startswith(b"content-length:"):
+                    await self.reader.readexactly(int(line.partition(b":")[2]))
         return int(head.split()[1])
 
     async def end(self) -> bytes:
         """Read until the server ends the connection."""
         with contextlib.suppress(ConnectionResetError):
-            return await self.reader.read()
+            async with asyncio.timeout(PATIENCE):
+                return await self.reader.read()
         return b""
 
 
@@ -64,14 +66,14 @@ async def listening(*backends: Gate, largest: int = 100_000) -> AsyncIterator[Li
     async with serving(*backends, largest=largest) as app:
         listener = bind("127.0.0.1", 0)
         runner = Runner(app.server)
-        running = asyncio.create_task(runner.serve([listener]))
+        served = asyncio.create_task(runner.serve([listener]))
         try:
             yield Listening(app, runner, listener.getsockname()[1])
         finally:
             runner.should_exit = True
             for backend in backends:
                 backend.open.set()
-            await running
+            await served
 
 
 async def test_requests_of_one_connection_are_answered_one_after_the_other() -> None:
@@ -123,7 +125,17 @@ async def test_time_of_a_head_ends_with_the_head(monkeypatch: pytest.MonkeyPatch
         assert await client.status() == 200
 
 
-async def test_rest_of_a_body_that_is_too_large_is_read_for_the_refusal_to_arrive() -> None:
+@pytest.mark.parametrize("head", [HEAD, HEAD + b"Connection: close\r\n"])
+async def test_refusal_reaches_a_client_that_first_sends_everything(head: bytes) -> None:
+    body = b" " * 5_000_000
+    async with listening(largest=100) as server, server.client() as client:
+        client.send(head + b"Content-Length: %d\r\n\r\n" % len(body))
+        client.send(body)
+        await client.writer.drain()
+        assert await client.status() == 413
+
+
+async def test_connection_goes_on_after_a_refused_body() -> None:
     body = b" " * 5_000_000
     async with listening(largest=100) as server, server.client() as client:
         client.send(HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -132,13 +144,29 @@ async def test_rest_of_a_body_that_is_too_large_is_read_for_the_refusal_to_arriv
         assert await client.status() == 200
 
 
-async def test_rest_of_a_refused_body_that_never_ends_ends_the_connection(
+async def test_refused_body_that_never_ends_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(protocol, "LINGER", 0.05)
+    monkeypatch.setattr(frame, "REST", 0.05)
     async with listening(largest=100) as server, server.client() as client:
         client.send(HEAD + b"Content-Length: 1000\r\n\r\n...")
         assert await client.status() == 413
+        assert await client.end() == b""
+
+
+async def test_client_that_asks_before_it_sends_is_refused_at_once() -> None:
+    async with listening(largest=100) as server, server.client() as client:
+        client.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+        assert await client.status() == 413
+
+
+async def test_body_that_nobody_reads_and_never_ends_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER", 0.05)
+    async with listening() as server, server.client() as client:
+        client.send(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n...")
+        assert await client.status() == 200
         assert await client.end() == b""
 
 
@@ -223,3 +251,13 @@ async def test_stopped_server_takes_no_connection() -> None:
         with pytest.raises(ConnectionError):
             async with server.client():
                 pass
+
+
+async def test_stop_that_has_taken_long_enough_answers_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "STOP", running.LAST_CALL + 0.05)
+    gate = Gate()
+    async with listening(gate) as server, server.client() as client:
+        client.send(WHOLE)
+        await until(gate.asked)
+        server.runner.should_exit = True
+        assert await client.status() == 503

@@ -1,6 +1,7 @@
 """Every route: its format, its order, its limits, its refusals."""
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -324,3 +325,10 @@ async def test_request_is_logged_without_its_texts(caplog: pytest.LogCaptureFixt
     assert facts["documents"] == len(DOCUMENTS)
     assert facts["model"] == "turbo"
     assert "dog" not in str(record.__dict__)
+
+
+async def test_garbage_is_collected_again_once_a_body_is_read() -> None:
+    async with serving() as app:
+        for body in (body_of("/v1/rerank"), b"{"):
+            await app.post("/v1/rerank", body)
+            assert gc.isenabled()

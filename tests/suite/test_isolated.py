@@ -8,7 +8,7 @@ import pytest
 
 from .packages import PACKAGES, ROOT, Package
 
-WHOLE = {"bench", "fixtures", "suite"}
+WHOLE = {"bench", "e2e", "fixtures", "suite"}
 """Folders of tests/ that are about the suite as a whole, or hold no tests."""
 
 

@@ -88,6 +88,7 @@ def _operation(
     for response in responses.values():
         for content in response.get("content", {}).values():
             if "example" in content:
+                yield "<h3>Example</h3>"
                 yield _example(content["example"])
     yield "</section>"
 
@@ -103,7 +104,7 @@ def _fields(schema: Mapping[str, Any]) -> Iterator[str]:
     yield f"<p><strong>{escape(schema['title'])}.</strong> {escape(schema['description'])}</p>"
     yield "<table><thead><tr><th>field</th><th>type</th><th></th></tr></thead><tbody>"
     for name, field in schema["properties"].items():
-        needed = " required" if name in schema.get("required", ()) else ""
+        needed = ", required" if name in schema.get("required", ()) else ""
         yield (
             f"<tr><td><code>{escape(name)}</code></td><td>{escape(_type(field))}{needed}</td>"
             f"<td>{escape(field.get('description', ''))}</td></tr>"
@@ -117,8 +118,6 @@ def _name(reference: Mapping[str, Any]) -> str:
 
 
 def _type(field: Mapping[str, Any]) -> str:
-    if "anyOf" in field:
-        return " or ".join(_type(one) for one in field["anyOf"])
     if "$ref" in field:
         return _name(field).lower()
     kind = field.get("type", "anything")

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,6 +24,9 @@ logger = logging.getLogger("jina_rerank_server")
 
 LEFT = 499
 """The status in logs and metrics of a request whose client left, as proxies have it."""
+
+REST = 30.0
+"""Seconds for the rest of a body that is refused."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -79,33 +83,35 @@ class Frame:
             format=ROUTES.get(route, JINA),
         )
         scope[Facts.KEY] = facts
-        answering = _Answering(send, facts, self.closing)
+        exchange = _Exchange(facts, receive, send, self.closing)
         start = self.clock()
         self.metrics.in_flight.inc()
         try:
-            await self._answer(facts, headers, scope, receive, answering)
+            await self._answer(facts, headers, scope, exchange)
         finally:
             self.metrics.in_flight.dec()
             self._record(facts, self.clock() - start)
 
     async def _answer(
-        self, facts: Facts, headers: Headers, scope: Scope, receive: Receive, send: "_Answering"
+        self, facts: Facts, headers: Headers, scope: Scope, exchange: "_Exchange"
     ) -> None:
         try:
             self._check(facts, headers)
-            await self.app(scope, receive, send)
+            await self.app(scope, exchange.receive, exchange.send)
         except Refusal as refusal:
             _explain(facts, refusal)
-            await _refuse(facts, refusal, scope, receive, send)
+            if not refusal.reason.closes and "expect" not in headers:
+                await exchange.receive_rest()
+            await _refuse(facts, refusal, scope, exchange)
         except Gone:
             facts.status, facts.reason = LEFT, "left"
         except asyncio.CancelledError:  # the server has waited long enough
             message = "Service temporarily unavailable. Please retry with exponential backoff."
-            await _refuse(facts, Refusal(UNAVAILABLE, message), scope, receive, send)
+            await _refuse(facts, Refusal(UNAVAILABLE, message), scope, exchange)
         except Exception as error:  # whatever it is, it gets an answer and a line
             logger.exception("unexpected %s", type(error).__name__, extra=_ids(facts))
             message = "An unexpected error occurred. See the server's log for the request id."
-            await _refuse(facts, Refusal(FAILED, message), scope, receive, send)
+            await _refuse(facts, Refusal(FAILED, message), scope, exchange)
 
     def _check(self, facts: Facts, headers: Headers) -> None:
         if facts.route in PROBES:
@@ -137,16 +143,38 @@ class Frame:
         logger.log(level, "request", extra=_ids(facts) | {"facts": said})
 
 
-class _Answering:
-    """Sends an answer, with the headers that all have, and remembers its status."""
+class _Exchange:
+    """What the client sends, and what it gets: with the headers that every answer has."""
 
-    def __init__(self, send: Send, facts: Facts, closing: Callable[[], bool]) -> None:
-        self._send = send
+    def __init__(
+        self, facts: Facts, receive: Receive, send: Send, closing: Callable[[], bool]
+    ) -> None:
         self._facts = facts
+        self._receive = receive
+        self._send = send
         self._closing = closing
+        self.received = False
         self.started = False
 
-    async def __call__(self, message: Message) -> None:
+    async def receive(self) -> Message:
+        """Receive a part."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self.received = True
+        return message
+
+    async def receive_rest(self) -> None:
+        """Receive what is left of a body that nobody wants.
+
+        Many clients do not read before they have sent all, and a connection that is closed while
+        they send is an error to them instead of the answer.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST):
+                while not self.received:
+                    await self.receive()
+
+    async def send(self, message: Message) -> None:
         """Send a part."""
         if message["type"] == "http.response.start":
             self.started = True
@@ -161,16 +189,17 @@ class _Answering:
         await self._send(message)
 
 
-async def _refuse(
-    facts: Facts, refusal: Refusal, scope: Scope, receive: Receive, send: _Answering
-) -> None:
+async def _refuse(facts: Facts, refusal: Refusal, scope: Scope, exchange: _Exchange) -> None:
     """Answer a refusal in the caller's format, unless an answer is under way already."""
     facts.reason = refusal.reason.name
-    if send.started:
+    if exchange.started:
         return
     answer = facts.format.refuse(refusal, facts.request_id)
     headers = dict(answer.headers) | headers_of(refusal)
-    await Response(answer.body, answer.status, headers)(scope, receive, send)
+    if not exchange.received:
+        headers["connection"] = "close"
+    response = Response(answer.body, answer.status, headers)
+    await response(scope, exchange.receive, exchange.send)
 
 
 def _explain(facts: Facts, refusal: Refusal) -> None:

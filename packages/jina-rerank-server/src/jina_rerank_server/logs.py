@@ -30,7 +30,7 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """A line for people: time, message, and what is known of the request."""
+    """A line for people: time, message; of a request what it was, what it got, how long it took."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
@@ -38,9 +38,19 @@ class TextLines(logging.Formatter):
         level = f" {record.levelname}" if record.levelno > logging.INFO else ""
         more = _more(record)
         where = more.pop("where", None)
-        known = "".join(f" {name}={value}" for name, value in more.items() if value != "")
-        line = f"{time}{level} {record.getMessage()}{known}"
+        said = _request(more) if "route" in more else record.getMessage()
+        line = f"{time}{level} {said}"
         return f"{line}\n{where}" if where is not None else line
+
+
+def _request(facts: dict[str, Any]) -> str:
+    """Write a request; its id only if somebody will look for it."""
+    parts = [f"{facts['status']} {facts['method']} {facts['route']} {facts['seconds']:.3f} s"]
+    if facts.get("tokens"):
+        parts.append(f"{facts['model']}: {facts['documents']} documents, {facts['tokens']} tokens")
+    if facts.get("reason"):
+        parts.append(f"{facts['reason']}, request {facts['request_id']}")
+    return " · ".join(parts)
 
 
 def configure(stream: TextIO | None = None, *, as_json: bool | None = None) -> None:

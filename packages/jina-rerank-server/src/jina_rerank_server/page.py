@@ -11,9 +11,6 @@ from .refusals import NOT_FOUND, Refusal
 
 INDEX = "index.html"
 
-TEXT = ("text/", "application/javascript", "image/svg+xml")
-"""Content types whose charset has to be named."""
-
 
 class Page:
     """The page: its files are read once, and only they are served."""
@@ -37,7 +34,4 @@ class Page:
             message = "Invalid endpoint"
             raise Refusal(NOT_FOUND, message)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        if kind.startswith(TEXT):
-            kind += "; charset=utf-8"
-        headers = {"content-type": kind, "cache-control": "no-cache"}
-        return Response(self._files[name], headers=headers)
+        return Response(self._files[name], media_type=kind, headers={"cache-control": "no-cache"})

@@ -10,7 +10,7 @@ HEAD = 10.0
 """Seconds for the head of a request, from the connection or its first byte, to be complete."""
 
 LINGER = 10.0
-"""Seconds for the rest of a body that is not wanted, so that its sender reads the refusal."""
+"""Seconds for the rest of a body after its request is answered, such as that of a GET."""
 
 READ = 60.0
 """Seconds for a client to read an answer."""

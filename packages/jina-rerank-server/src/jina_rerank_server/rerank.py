@@ -1,6 +1,7 @@
 """From a request to its answer: read, check, score, sort, cut, write."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,7 +78,7 @@ class Reranking:
     async def _answer(self, facts: Facts, body: bytes, content_type: str) -> Answer:
         if facts.route == "/invocations" and _is_csv(content_type):
             return await self._transform(facts, body)
-        with _invalid():
+        with _invalid(), _uncollected():
             fields = load_request(body)
             facts.format = choose(facts.route, fields)
             asked = facts.format.read(fields)
@@ -86,7 +87,7 @@ class Reranking:
 
     async def _transform(self, facts: Facts, body: bytes) -> Answer:
         """Answer the rows of a batch transform, some at a time, in their order."""
-        with _invalid():
+        with _invalid(), _uncollected():
             rows = batch_transform.read_rows(body)
         free = asyncio.Semaphore(ROWS_AT_ONCE)
 
@@ -170,6 +171,8 @@ async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
         for task in (answering, leaving):
             task.cancel()
         await asyncio.gather(answering, leaving, return_exceptions=True)
+        # An error knows this frame, and through it these: what was read would live on in the circle.
+        del answering, leaving, task
 
 
 async def _left(receive: Receive) -> None:
@@ -208,6 +211,20 @@ def _invalid() -> Iterator[None]:
     except InvalidRequestError as error:
         reason = EMPTY if error.reason.startswith("List should have at least") else INVALID
         raise Refusal(reason, error.reason, field=error.field) from None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking at a body while it is read.
+
+    A body can hold millions of lists. The collector looks at all of them, and at all of PyTorch, again
+    and again as they come: seconds, in which nobody is answered.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _is_csv(content_type: str) -> bool:

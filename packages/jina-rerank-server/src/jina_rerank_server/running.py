@@ -1,6 +1,7 @@
 """Running the server: a socket at once, the models behind it, and a stop that loses nothing."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -84,6 +85,7 @@ async def _load(server: Server, runner: "Runner") -> None:
     except BaseException:
         runner.should_exit = True
         raise
+    gc.freeze()  # models and libraries stay: no collection needs to look at them again
     names = ", ".join(model.batcher.name for model in server.served)
     logger.info("ready: %s, after %.1f s", names, time.monotonic() - start)
 

@@ -1,7 +1,8 @@
 // The columns of a ranking: how the documents came, and one column for each model.
 // Whatever a user or a server wrote goes through textContent, never through HTML.
 
-const STEP = 100; // rows of a column shown at once
+const FIRST = 20; // rows of a column, which leave the code below in reach
+const STEP = 100; // more of them at a press
 
 /** Make an element: `make("p", "hint", "text")`. */
 export function make(tag, name = "", text = "") {
@@ -20,7 +21,7 @@ export class Results {
   #lines = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   #rankings = [];
   #documents = [];
-  #shown = STEP;
+  #shown = FIRST;
   #seen = new WeakSet(); // rankings whose bars have grown once
 
   constructor() {
@@ -43,7 +44,7 @@ export class Results {
    * @param rankings One for each model: {model, order, tokens, milliseconds}; null is on its way.
    */
   show(documents, rankings) {
-    if (documents !== this.#documents) this.#shown = STEP;
+    if (documents !== this.#documents) this.#shown = FIRST;
     this.#documents = documents;
     this.#rankings = rankings;
     this.#render();
@@ -86,10 +87,9 @@ export class Results {
     const places = this.#places(this.#rankings[0]);
     const rows = this.#documents.slice(0, this.#shown).map((document, index) => {
       const row = this.#row(index, index + 1);
-      if (places !== null && !places.has(index)) {
-        row.classList.add("left-out");
-        row.querySelector(".body").append(make("p", "source", `not in the top ${places.size}`));
-      }
+      const kept = places === null || places.has(index);
+      row.classList.toggle("kept", kept && places?.size < this.#documents.length);
+      if (!kept) row.querySelector(".body").append(make("p", "source", `not in the top ${places.size}`));
       return row;
     });
     return this.#column(0, "Before", "in the order they came", rows);

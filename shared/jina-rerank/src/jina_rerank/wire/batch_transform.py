@@ -84,15 +84,11 @@ def _row(line: str, where: str) -> Row:
 
 def _fields(line: str) -> list[str]:
     """Split a row, in either spelling."""
-    fields = _split(line, csv.QUOTE_MINIMAL, None)
+    csv.field_size_limit(max(LONGEST, csv.field_size_limit()))  # of the process, alas
+    fields = next(csv.reader([line]))
     if len(fields) in FIELDS and isinstance(_json(fields[2]), list):
         return fields
-    return _split(",".join(fields), csv.QUOTE_NONE, "\\")
-
-
-def _split(line: str, quoting: int, escape: str | None) -> list[str]:
-    csv.field_size_limit(max(LONGEST, csv.field_size_limit()))  # of the process, alas
-    return next(csv.reader([line], quoting=quoting, escapechar=escape), [])
+    return next(csv.reader([",".join(fields)], quoting=csv.QUOTE_NONE, escapechar="\\"))
 
 
 def _json(text: str) -> object:
