@@ -413,7 +413,17 @@ async def test_failed_request_is_not_read_further() -> None:
         with pytest.raises(RuntimeError, match="out of memory"):
             await made.score("bad", ["a red planet"] * 100)
         assert number(made._metrics, "queue_documents") == 0
-    assert len(gate.passes) == 3  # its pieces together, half of them, and the first of them
+    assert len(gate.passes) == 1
+
+
+async def test_other_pieces_of_a_failed_request_are_left_out_of_its_pass() -> None:
+    gate = Picky()
+    async with started(gate, batch_tokens=20) as made:
+        with pytest.raises(CheckpointError, match="NaN"):
+            await made.score("red", ["a red planet"] * 5 + ["poison"] * 95)
+    together, first = gate.passes[1:]
+    assert len(together) > 1
+    assert list(first) == list(together[: len(together) // 2])
 
 
 async def test_model_that_cannot_be_loaded_is_raised_at_the_start(tmp_path: Path) -> None:

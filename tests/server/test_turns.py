@@ -54,16 +54,28 @@ def test_long_request_gets_its_share_and_goes_to_the_end_of_the_line(
     turns = Turns()
     long, short = work(loop, [10] * 2000), work(loop, [10])
     turns.put(long)
-    turns.take(100, 50)
+    assert spans(turns.take(100, 100), long) == [(0, 0, 10)]
     turns.put(short)
-    assert spans(turns.take(100, 50), long, short) == [(0, 10, 15), (1, 0, 1), (0, 15, 19)]
+    pieces = spans(turns.take(100, 100), long, short)
+    assert pieces == [(0, 10, 15), (1, 0, 1), (0, 15, 19)]
+
+
+def test_request_that_the_end_of_a_pass_cuts_is_the_first_of_the_next(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    turns = Turns()
+    one, two, three = works = [work(loop, [10] * 6) for _ in range(3)]
+    for each in works:
+        turns.put(each)
+    assert spans(turns.take(100, 100), one, two, three) == [(0, 0, 6), (1, 0, 4)]
+    assert spans(turns.take(100, 100), one, two, three) == [(1, 4, 6), (2, 0, 6)]
 
 
 def test_long_request_alone_fills_the_pass(loop: asyncio.AbstractEventLoop) -> None:
     turns = Turns()
     long = work(loop, [10] * 20)
     turns.put(long)
-    assert spans(turns.take(100, 50), long) == [(0, 0, 5), (0, 5, 10)]
+    assert spans(turns.take(100, 40), long) == [(0, 0, 4), (0, 4, 6), (0, 6, 8), (0, 8, 10)]
 
 
 def test_document_longer_than_a_pass_is_a_pass_of_its_own(loop: asyncio.AbstractEventLoop) -> None:

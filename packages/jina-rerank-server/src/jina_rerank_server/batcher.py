@@ -13,9 +13,6 @@ from .turns import Turns
 from .wake import wake
 from .work import Piece, Work
 
-SHARE = 4
-"""How many requests at least share a pass, if so many wait: small ones pass large ones by."""
-
 
 class QueueFullError(Exception):
     """As many documents wait as may wait.
@@ -39,7 +36,8 @@ class Batcher:
 
     An event loop only puts requests into the queue and takes scores out. Everything between, from
     text to scores, happens in the thread, which asks the engine for one pass at a time: pieces of
-    as many requests as fit. While others wait, none gets more than a quarter of a pass at a time.
+    as many requests as fit, in the order they came. A request longer than a pass makes way for the
+    others after each.
 
     Args:
         reranker: The engine; closed by `close`. Its `batch_tokens` bounds the memory of a pass and
@@ -223,7 +221,7 @@ class Batcher:
                 if left is None or left > 0:
                     self._changed.wait(left)
                     continue
-                pieces = self._turns.take(budget, budget / SHARE)
+                pieces = self._turns.take(budget, turn=budget)
                 self._show()
                 now = self._clock()
                 for piece in pieces:

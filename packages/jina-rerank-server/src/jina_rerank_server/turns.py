@@ -8,8 +8,9 @@ from .work import Piece, Work
 class Turns:
     """Requests that wait.
 
-    First come, first served, a piece at a time: what is longer than a piece goes back to the end of
-    the line with its rest, so that those behind it wait for a piece and not for all of it. Not
+    First come, first served, but nobody for longer than a turn: what is left of a request after its
+    turn goes back to the end of the line, so that those behind it do not wait for all of it. A
+    request that is cut by the end of a pass, within its turn, is the first of the next. Not
     thread-safe: the batcher holds a lock.
 
     Attributes:
@@ -50,12 +51,13 @@ class Turns:
             self.discard(work)
         return left
 
-    def take(self, budget: float, share: float) -> list[Piece]:
+    def take(self, budget: float, turn: float) -> list[Piece]:
         """Take the pieces of the next pass.
 
         Args:
             budget: Characters of a pass; a longer document is a pass of its own.
-            share: Characters that a request gets in one turn, at least a document.
+            turn: Characters that a request gets in its first turn, at least a document; half of
+                them in later ones, so that a pass has room for others, too.
 
         Returns:
             Pieces with at least one document each; none only if nothing waits.
@@ -63,18 +65,28 @@ class Turns:
         pieces: list[Piece] = []
         while self._line:
             work = next(iter(self._line))
-            piece = _next(work, min(budget, share))
+            left = work.turn if work.turn is not None else turn
+            piece = _next(work, min(budget, left))
             if pieces and piece.size > budget:
                 break
-            budget -= piece.size
             pieces.append(piece)
-            work.given = piece.stop
-            self._count(piece, -1)
+            self._give(piece)
+            work.turn = left - piece.size
             if len(work.rest):
+                if budget < left:  # the pass ends here, and not the turn
+                    break
+                work.turn = turn / 2
                 self._line.move_to_end(work)
-            else:
-                del self._line[work]
+            budget -= piece.size
         return pieces
+
+    def _give(self, piece: Piece) -> None:
+        """Count a piece out; a request of which nothing is left leaves the line."""
+        work = piece.work
+        work.given = piece.stop
+        self._count(piece, -1)
+        if not len(work.rest):
+            del self._line[work]
 
     def _count(self, piece: Piece, sign: int) -> None:
         self.documents += sign * len(piece)

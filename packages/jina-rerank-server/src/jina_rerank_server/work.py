@@ -20,6 +20,7 @@ class Work:
         arrived: When it came, by the batcher's clock.
         future: The caller waits for it; it belongs to the caller's event loop.
         given: How many documents were given out in pieces.
+        turn: Characters that are left of its turn; None before its first one.
         over: True once nothing more is to be done: answered, failed, or its caller left.
         scores: The answer so far.
 
@@ -34,6 +35,7 @@ class Work:
     arrived: float
     future: asyncio.Future[None]
     given: int = 0
+    turn: float | None = None
     over: bool = False
     _values: list[float] = field(init=False)
     _missing: int = field(init=False)
