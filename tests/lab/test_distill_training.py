@@ -73,7 +73,7 @@ def test_a_run_learns_to_rank(tmp_path: Path, bert: Path) -> None:
         tmp_path / "small.toml",
         student=scratch(bert),
         mining={"bm25": 0, "dense": 0, "random": 6},
-        stages=[{**LEARNING, "steps": 120}],
+        stages=[{**LEARNING, "steps": 220}],
         dev={"queries": 48, "candidates": 8},
         output={"log_steps": 20},
     )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from . import alibi, attention
 from .batching import Group
 from .config import JinaBertConfig
-from .rows import padded
+from .rows import extended, padded
 
 ROWS = 2048
 """Tokens that go through a gated linear unit at once, which bounds its (tokens, 2I) result."""
@@ -114,7 +114,7 @@ class Layer(nn.Module):
         for group, part in zip(groups, parts, strict=True):
             q, kv = part.view(group.count, group.length, 3, self.heads, -1).split([1, 2], dim=2)
             contexts.append(attention.attend(q.squeeze(2), kv, ruler).reshape(group.tokens, -1))
-        return padded(torch.cat(contexts))
+        return extended(torch.cat(contexts), len(x))
 
     def attend_first(
         self, x: Tensor, firsts: Tensor, ruler: Tensor, groups: Sequence[Group]
@@ -131,7 +131,7 @@ class Layer(nn.Module):
             kv = part.view(group.count, group.length, 2, self.heads, -1)
             q = query.view(group.count, 1, self.heads, -1)
             contexts.append(attention.attend_first(q, kv, ruler).reshape(group.count, width))
-        return padded(torch.cat(contexts))
+        return extended(torch.cat(contexts), len(firsts))
 
     def feed_forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Add the attention's context (T, C) to x (T, C) and apply the gated linear unit."""

@@ -16,7 +16,12 @@ def padded(x: Tensor) -> Tensor:
     """Add rows of zeros to (T, C) where it saves memory and time: on CPUs, in half precision."""
     if x.device.type != "cpu" or x.dtype.itemsize > 2:  # noqa: PLR2004 - bytes
         return x
-    return F.pad(x, (0, 0, 0, rounded(len(x)) - len(x)))
+    return extended(x, rounded(len(x)))
+
+
+def extended(x: Tensor, rows: int) -> Tensor:
+    """Add rows of zeros to (T, C), up to a number of rows."""
+    return F.pad(x, (0, 0, 0, rows - len(x)))
 
 
 def rounded(rows: int) -> int:
