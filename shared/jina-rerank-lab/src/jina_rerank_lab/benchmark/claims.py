@@ -1,7 +1,5 @@
 """What Jina AI published of turbo and tiny, and the same quantities of what is measured."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

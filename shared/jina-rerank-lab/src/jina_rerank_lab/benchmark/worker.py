@@ -1,7 +1,5 @@
 """A contender in a process of its own, so that its time and its memory are its own."""
 
-from __future__ import annotations
-
 import gc
 import time
 from collections import Counter
@@ -13,13 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from jina_rerank.types import Request
 from torch.nn import functional
 
-from . import machine
-from .contenders import CONTENDERS, Contender, Scorer
+from . import memory
+from .contenders import Contender, Scorer, find
 from .workloads import Workload
 
-WARM_UP = ("warm up", ["A short text that touches every weight."])
+WARM_UP = (("warm up", ("A short text that touches every weight.",)),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +26,7 @@ class Sample:
     """One call: seconds from strings to scores, and the peak in bytes above the loaded model.
 
     `exact` is false where the kernel cannot reset its high-water mark; the true peak may then be
-    higher than `peak`.
+    higher than `peak`. On a GPU the peak is that of its memory, as torch's allocator counts it.
     """
 
     seconds: float
@@ -56,16 +55,21 @@ class Worker:
     Args:
         contender: One of `CONTENDERS`; the process finds it by its name.
         directory: The checkpoint.
+        device: Where it runs.
+        batch: Sequences that are padded together, by those who pad; None is the contender's first.
 
     Raises:
         EOFError: Also from `score`: the process died; its traceback is on stderr.
     """
 
-    def __init__(self, contender: Contender, directory: Path) -> None:
+    def __init__(
+        self, contender: Contender, directory: Path, *, device: str = "cpu", batch: int | None = None
+    ) -> None:
         context = get_context("spawn")
         self.contender = contender
+        self.batch = contender.batch_sizes[0] if batch is None else batch
         self._pipe, theirs = context.Pipe()
-        arguments = (theirs, contender.name, directory)
+        arguments = (theirs, contender.name, directory, device, self.batch)
         self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -80,22 +84,24 @@ class Worker:
 
     def score(self, workload: Workload) -> Sample:
         """Run one call."""
-        self._pipe.send((workload.query, list(workload.documents)))
+        self._pipe.send(workload.requests)
         measured: Sample = self._pipe.recv()
         return measured
 
 
-def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
+def serve(
+    pipe: Connection[Any, Any], name: str, directory: Path, device: str, batch: int
+) -> None:
     """Load the named contender, then score what comes through the pipe until it closes."""
-    contender = next(contender for contender in CONTENDERS if contender.name == name)
+    contender = find(name)
     touch_torch()
     gc.collect()
-    before = machine.resident_memory()
+    before = memory.resident()
     began = time.perf_counter()
-    scorer = contender.start(directory)
+    scorer = contender.start(directory, device=device, batch=batch)
     seconds = time.perf_counter() - began
     began = time.perf_counter()
-    scorer.score(*WARM_UP)
+    scorer.score(WARM_UP)
     first_call = time.perf_counter() - began
     gc.collect()
     pipe.send(
@@ -103,15 +109,15 @@ def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
             dtype=dominant_dtype(),
             seconds=seconds,
             first_call=first_call,
-            resident=machine.resident_memory() - before,
+            resident=memory.held(device) - (before if device == "cpu" else 0),
         )
     )
     while True:
         try:
-            query, documents = pipe.recv()
+            requests = pipe.recv()
         except EOFError:
             break
-        pipe.send(sample(scorer, query, documents))
+        pipe.send(sample(scorer, requests, device))
     scorer.close()
 
 
@@ -123,15 +129,15 @@ def touch_torch() -> None:
         functional.layer_norm(functional.gelu(functional.linear(x, x[0, 0])), (64,))
 
 
-def sample(scorer: Scorer, query: str, documents: Sequence[str]) -> Sample:
+def sample(scorer: Scorer, requests: Sequence[Request], device: str) -> Sample:
     """Time one call and watch its memory."""
     gc.collect()
-    before = machine.resident_memory()
-    exact = machine.reset_peak_memory()
+    before = memory.held(device)
+    exact = memory.forget_peak(device)
     began = time.perf_counter()
-    scores = scorer.score(query, documents)
+    scores = scorer.score(requests)
     seconds = time.perf_counter() - began
-    peak = machine.peak_memory() - before
+    peak = memory.most(device) - before
     return Sample(seconds=seconds, peak=peak, exact=exact, scores=scores)
 
 

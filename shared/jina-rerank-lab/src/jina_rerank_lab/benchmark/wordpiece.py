@@ -4,17 +4,28 @@ BERT's own vocabulary is a download; this one costs as much to run on text of it
 gives two models the same number of tokens for the same text.
 """
 
-from __future__ import annotations
-
 import string
 from collections.abc import Sequence
+from itertools import islice, product
 
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 
 SIZE = 30522
+INVENTED = 20_000
+ONSETS, VOWELS = "bdfgklmnprstvz", "aeiou"
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
+
+
+def invented_words(count: int = INVENTED) -> list[str]:
+    """Make up words of three syllables, the same ones in every run.
+
+    >>> invented_words(3)
+    ['bababa', 'bababe', 'bababi']
+    """
+    syllables = [onset + vowel for onset, vowel in product(ONSETS, VOWELS)]
+    return ["".join(word) for word in islice(product(syllables, repeat=3), count)]
 
 
 def build(words: Sequence[str]) -> Tokenizer:
