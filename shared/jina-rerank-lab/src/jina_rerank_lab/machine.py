@@ -1,0 +1,81 @@
+"""What a measurement ran on: the machine, and the versions of what decides its numbers."""
+
+import contextlib
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+PACKAGES = (
+    "jina-rerank",
+    "jina-rerank-lab",
+    "torch",
+    "tokenizers",
+    "transformers",
+    "sentence-transformers",
+    "numpy",
+    "bm25s",
+    "ir-measures",
+)
+"""Whose versions are noted."""
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The machine, as far as a measurement depends on it.
+
+    Attributes:
+        cpu: The processor's own name.
+        cores: How many this process may use.
+        memory: Bytes in all.
+        gpu: The name of the GPU; None without one.
+    """
+
+    cpu: str
+    cores: int
+    memory: int
+    gpu: str | None
+
+
+def describe(proc: Path = PROC) -> Machine:
+    """Describe this machine; `proc` is where Linux tells about itself."""
+    sized = field(proc / "meminfo", "MemTotal")
+    memory = 1024 * int(sized.removesuffix(" kB")) if sized else 0
+    cpu = field(proc / "cpuinfo", "model name") or platform.processor() or platform.machine()
+    return Machine(cpu=cpu, cores=_cores(), memory=memory, gpu=_gpu())
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of Python and of the packages that are installed, of `PACKAGES`."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def field(path: Path, name: str) -> str:
+    """Return the value of the first line ``name: value`` of a file, or an empty string."""
+    with contextlib.suppress(OSError):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == name:
+                return value.strip()
+    return ""
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # pragma: no cover - not on Linux
+
+
+def _gpu() -> str | None:
+    if torch.cuda.is_available():  # pragma: needs hardware
+        return torch.cuda.get_device_name()
+    return None
