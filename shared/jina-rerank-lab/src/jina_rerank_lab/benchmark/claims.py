@@ -144,6 +144,10 @@ CLAIMS = (
 
 
 def values(claim: Claim, measured: Mapping[str, Mapping[str, Footprint]]) -> dict[str, Any]:
-    """Return a claim and its ratios for JSON."""
-    ratios = {name: claim.ratio(models) for name, models in measured.items()}
-    return {"claim": claim.text, "published": claim.published, "measured ratio": ratios}
+    """Return a claim, its ratios, and how they are written, for JSON."""
+    return {
+        "claim": claim.text,
+        "published": claim.published,
+        "measured_ratio": {name: claim.ratio(models) for name, models in measured.items()},
+        "measured": {name: claim.measured(models) for name, models in measured.items()},
+    }

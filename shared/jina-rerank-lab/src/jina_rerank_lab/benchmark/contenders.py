@@ -70,6 +70,7 @@ class Contender:
         batch_sizes: What to choose the fastest of; the first is the default.
         libraries: The modules that have to be installed for it.
         devices: Where it runs.
+        dtype: What it computes in; empty where the loaded tensors tell.
         family: True if it runs any cross-encoder, not JinaBERT alone.
     """
 
@@ -81,6 +82,7 @@ class Contender:
     batch_sizes: tuple[int, ...] = (32,)
     libraries: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu", "cuda")
+    dtype: str = ""
     family: bool = False
 
 
@@ -146,6 +148,7 @@ CONTENDERS = (
     CROSS_ENCODER,
     Contender(
         name="onnxruntime float32",
+        dtype="float32",
         start=runtimes.OnnxRuntime,
         prepare=export.to_onnx,
         memory=PEER_MEMORY,
@@ -156,6 +159,7 @@ CONTENDERS = (
     ),
     Contender(
         name="onnxruntime int8",
+        dtype="int8",
         start=partial(runtimes.OnnxRuntime, file=export.INT8),
         prepare=export.to_int8,
         memory=PEER_MEMORY,
@@ -166,6 +170,7 @@ CONTENDERS = (
     ),
     Contender(
         name="fastembed style",
+        dtype="float32",
         start=partial(runtimes.OnnxRuntime, by_length=False),
         prepare=export.to_onnx,
         memory=partial(padded_memory, batch=UNSORTED, matrices=3),
@@ -176,6 +181,7 @@ CONTENDERS = (
     ),
     Contender(
         name="openvino float32",
+        dtype="float32",
         start=partial(runtimes.OpenVino, precision="f32"),
         prepare=export.to_onnx,
         memory=PEER_MEMORY,
@@ -186,6 +192,7 @@ CONTENDERS = (
     ),
     Contender(
         name="openvino bfloat16",
+        dtype="bfloat16",
         start=partial(runtimes.OpenVino, precision="bf16"),
         prepare=export.to_onnx,
         memory=PEER_MEMORY,
@@ -207,6 +214,12 @@ DEFAULTS = (
     "openvino bfloat16",
 )
 """Who runs unless the command line says otherwise."""
+
+GROUPS = {
+    "engine": ("engine auto", "engine float32"),
+    "all": tuple(one.name for one in CONTENDERS if one is not CACHED),
+}
+"""What one word on the command line stands for."""
 
 
 def find(name: str) -> Contender:

@@ -23,6 +23,9 @@ from .checkpoints import CONFIG, TOKENIZER, WEIGHTS
 
 FOLDER = "transformers"
 MODEL_TYPE = "jina-rerank-lab-padded"
+REMOTE = ("attn_implementation", "auto_map")
+"""What a config.json says to the published remote code alone."""
+
 TOKENIZER_CONFIG = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192}
 
 
@@ -82,12 +85,14 @@ def write(directory: Path) -> Path:
         return made
     made.mkdir()
     values = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    values = {name: value for name, value in values.items() if name != "auto_map"}
+    values = {name: value for name, value in values.items() if name not in REMOTE}
     values |= {"model_type": MODEL_TYPE, "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
     (made / CONFIG).write_text(json.dumps(values), encoding="utf-8")
     known = json.loads((directory / TOKENIZER).read_text(encoding="utf-8"))["added_tokens"]
     # Any will do: what it fills is masked.
-    names = sorted((token["content"] for token in known), key=lambda name: "pad" not in name.lower())
+    names = sorted(
+        (token["content"] for token in known), key=lambda name: "pad" not in name.lower()
+    )
     described = TOKENIZER_CONFIG | {"pad_token": names[0]}
     (made / "tokenizer_config.json").write_text(json.dumps(described), encoding="utf-8")
     for name in (WEIGHTS, TOKENIZER):

@@ -18,6 +18,7 @@ from .worker import Loaded, Sample, Worker
 from .workloads import Workload
 
 GIGABYTE = 1e9
+DIED = "its process ended; standard error says why"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,10 +94,16 @@ def compare(
                 )
                 continue
             say(f"{entrant.workload.name}: {entrant.name}, first call")
-            running[at] = stack.enter_context(started(entrant, say=say))
-            samples[at] = [running[at].score(entrant.workload)]
+            try:
+                worker = stack.enter_context(started(entrant, say=say))
+                samples[at] = [worker.score(entrant.workload)]
+            except EOFError:
+                name = entrant.contender.name
+                results[at] = Result(name=entrant.name, contender=name, skipped=DIED)
+            else:
+                running[at] = worker
         patient = [at for at in running if entrants[at].patient]
-        for number in range(rounds):
+        for number in range(rounds if patient else 0):
             say(f"round {number + 1} of {rounds}")
             for at in rotated(patient, number):
                 workload = entrants[at].workload

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from jina_rerank.types import Request
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
+
+from jina_rerank.types import Request
 
 from .checkpoints import TOKENIZER
 from .workloads import pairs
@@ -50,8 +51,8 @@ class PaddedPeer(ABC):
         scores: list[float] = (1 / (1 + np.exp(-found))).tolist()
         return scores
 
-    def close(self) -> None:
-        """Free the model, when this object goes."""
+    def close(self) -> None:  # noqa: B027 - nothing to do for most
+        """Free the model."""
 
 
 def padded(encodings: Sequence[Encoding]) -> tuple[Ids, Ids, Ids]:

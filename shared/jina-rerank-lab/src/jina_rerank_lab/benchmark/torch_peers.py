@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jina_rerank.jina_bert.config import is_jina_bert
-from jina_rerank.types import Request
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+
+from jina_rerank.jina_bert.config import is_jina_bert
+from jina_rerank.types import Request
 
 from . import export, reference
 from .checkpoints import CONFIG, TOKENIZER, WEIGHTS

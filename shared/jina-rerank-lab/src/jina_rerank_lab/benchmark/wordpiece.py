@@ -39,7 +39,7 @@ def build(words: Sequence[str]) -> Tokenizer:
     names = list(dict.fromkeys(pieces))[:SIZE]
     names += [f"[unused{number}]" for number in range(SIZE - len(names))]
     vocabulary = {name: at for at, name in enumerate(names)}
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106 - no secret
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()

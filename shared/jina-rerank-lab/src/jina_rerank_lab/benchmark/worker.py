@@ -1,6 +1,7 @@
 """A contender in a process of its own, so that its time and its memory are its own."""
 
 import gc
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from jina_rerank.types import Request
 from torch.nn import functional
+
+from jina_rerank.types import Request
 
 from . import memory
 from .contenders import Contender, Scorer, find
@@ -63,7 +65,12 @@ class Worker:
     """
 
     def __init__(
-        self, contender: Contender, directory: Path, *, device: str = "cpu", batch: int | None = None
+        self,
+        contender: Contender,
+        directory: Path,
+        *,
+        device: str = "cpu",
+        batch: int | None = None,
     ) -> None:
         context = get_context("spawn")
         self.contender = contender
@@ -78,8 +85,10 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._pipe.close()  # the process ends when it reads the end of the pipe
+        if kind is not None:
+            self._process.terminate()  # it may be in the middle of a call of minutes
         self._process.join()
 
     def score(self, workload: Workload) -> Sample:
@@ -90,9 +99,10 @@ class Worker:
 
 
 def serve(
-    pipe: Connection[Any, Any], name: str, directory: Path, device: str, batch: int
+    pipe: "Connection[Any, Any]", name: str, directory: Path, device: str, batch: int
 ) -> None:
     """Load the named contender, then score what comes through the pipe until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that this process
     contender = find(name)
     touch_torch()
     gc.collect()
@@ -106,7 +116,7 @@ def serve(
     gc.collect()
     pipe.send(
         Loaded(
-            dtype=dominant_dtype(),
+            dtype=contender.dtype or dominant_dtype(),
             seconds=seconds,
             first_call=first_call,
             resident=memory.held(device) - (before if device == "cpu" else 0),
@@ -145,6 +155,6 @@ def dominant_dtype() -> str:
     """Return the type that most bytes of the loaded tensors have: what was chosen, seen outside."""
     sizes: Counter[str] = Counter()
     for thing in gc.get_objects():
-        if issubclass(type(thing), torch.Tensor):
+        if type(thing) in {torch.Tensor, torch.nn.Parameter}:  # compilers keep others, sizeless
             sizes[str(thing.dtype).removeprefix("torch.")] += thing.nbytes
     return sizes.most_common(1)[0][0] if sizes else "unknown"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
-from jina_rerank.types import Request
 from tokenizers import Tokenizer
+
+from jina_rerank.types import Request
 
 QUERY_TOKENS = 10
 MEDIAN, SIGMA = 148, 0.5  # of the log-normal lengths: their mean is then near 167
