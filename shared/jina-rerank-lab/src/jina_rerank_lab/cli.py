@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from jina_rerank.cli import BROKEN_PIPE, INTERRUPTED, UNAVAILABLE
@@ -34,6 +34,29 @@ BAD_INPUT = 1
 LISTING = "jina_rerank_lab.listing"
 
 
+class Spread(TyperCommand):
+    """A command whose options that may be repeated take several values at once: `--data A B`.
+
+    It has no other arguments, or these options would take them.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each further value."""
+        if any(parameter.param_type_name == "argument" for parameter in self.params):
+            return super().parse_args(ctx, args)
+        options = {name: p for p in self.params for name in p.opts}
+        spread: list[str] = []
+        last = ""
+        for word, before in zip(args, ["", *args], strict=False):
+            option: Any = options.get(word)
+            if word.startswith("-"):
+                last = word if option is not None and option.multiple else ""
+            elif last and before not in options:
+                spread.append(last)
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
 class Commands(TyperGroup):
     """The commands, whose modules load when they run: a list of them needs no torch."""
 
@@ -51,7 +74,7 @@ class Commands(TyperGroup):
             single.command(help=about)(_nothing)
         else:
             module = importlib.import_module(f".{place}", __package__)
-            single.command()(getattr(module, cmd_name))
+            single.command(cls=Spread)(getattr(module, cmd_name))
         command = get_command(single)
         command.name = cmd_name
         return command

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from jina_rerank.errors import ModelNotFoundError
 
+from .embedding_service import ServiceEmbedder
+from .jina_encoder import JinaEncoder, is_encoder
 from .store import Store
 
 MINILM = "all-MiniLM-L6-v2"
@@ -23,6 +25,9 @@ OWNERS = {MINILM: "sentence-transformers", "bge-base-en-v1.5": "BAAI"}
 INSTRUCTIONS = {"bge-": "Represent this sentence for searching relevant passages: "}
 """What stands before queries, by how the name of the model begins, where its files do not say so:
 https://huggingface.co/BAAI/bge-base-en-v1.5."""
+
+SERVICE = "api:"
+"""How the names of models begin that a service runs."""
 
 CHUNK = 1024
 """Texts that are encoded, and then kept, at once."""
@@ -57,15 +62,26 @@ def find(spec: str, *, store: Store | None = None, device: str | None = None) ->
 
     Args:
         spec: `all-MiniLM-L6-v2`, `bge-base-en-v1.5`, or any id or directory of
-            sentence-transformers.
+            sentence-transformers; `jina-embeddings-v2-base-en`, or a directory of a JinaBERT,
+            which runs natively; ``api:MODEL`` for Jina's API or Cohere's.
         store: Where vectors are kept; None keeps none.
         device: As PyTorch calls it; None is the GPU if there is one, else the CPU.
 
     Raises:
+        AuthenticationError: A service needs a key, and there is none.
+        CheckpointError: The files do not make such a model.
         ModelNotFoundError: There is no such model, here or on the hub.
     """
-    embedder: Embedder = SentenceEmbedder(spec, device=device)
+    embedder = _load(spec, device)
     return embedder if store is None else Kept(embedder, store)
+
+
+def _load(spec: str, device: str | None) -> Embedder:
+    if spec.startswith(SERVICE):
+        return ServiceEmbedder(spec.removeprefix(SERVICE))
+    if is_encoder(spec):
+        return JinaEncoder(spec, device=device)
+    return SentenceEmbedder(spec, device=device)
 
 
 class SentenceEmbedder:
@@ -82,7 +98,9 @@ class SentenceEmbedder:
 
     def __init__(self, spec: str, *, device: str | None = None) -> None:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
+        from transformers.utils import logging  # noqa: PLC0415
 
+        logging.disable_progress_bar()  # of weights that are read in no time
         self.name = spec
         place = _place(spec)
         try:

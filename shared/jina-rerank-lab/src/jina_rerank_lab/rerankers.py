@@ -9,7 +9,7 @@ import numpy as np
 from jina_rerank import Backend, Reranker, Scores
 
 from . import embedders
-from .embedders import Embedder
+from .embedders import SERVICE, Embedder
 from .store import Store
 
 NONE = "none"
@@ -18,8 +18,9 @@ NONE = "none"
 COSINE = "bi:"
 """How the names of embedding models begin that are used as rerankers."""
 
-SERVICE = "api:"
-"""How the names of models begin that a service runs."""
+LOCAL = frozenset({"max_length", "overlength", "device", "dtype", "batch_tokens"})
+REMOTE = frozenset({"base_url"})
+"""Options that only a model in this process has, and only a service."""
 
 
 def find(
@@ -32,7 +33,8 @@ def find(
             embedding model (see `embedders.find`); ``api:MODEL`` is a model of Jina's API; anything
             else is what `Reranker` takes: `nano`, `turbo`, a directory, a hub id.
         store: Where scores are kept; None keeps none.
-        options: Keywords for `Reranker`, such as `max_length`, where it runs a model.
+        options: Keywords for `Reranker`, such as `max_length`. Those that are only for a model
+            in this process, or only for a service, are left out where the other one is asked.
 
     Raises:
         TypeError: An option is unknown.
@@ -48,9 +50,12 @@ def find(
     if spec.startswith(COSINE):
         backend = Cosine(spec.removeprefix(COSINE), store=store, device=given.get("device"))
         return Reranker(backend=backend)
-    if spec.startswith(SERVICE):
-        given |= {"backend": "api"}
-    return Reranker(spec.removeprefix(SERVICE), cache=store, **given)
+    service = spec.startswith(SERVICE)
+    kept = {
+        name: value for name, value in given.items() if name not in (LOCAL if service else REMOTE)
+    }
+    backend_name = "api" if service else None
+    return Reranker(spec.removeprefix(SERVICE), backend=backend_name, cache=store, **kept)
 
 
 class AsFound(Backend):

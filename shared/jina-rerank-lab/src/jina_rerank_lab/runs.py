@@ -1,7 +1,7 @@
 """Runs: what a system found for each query, with its scores, in the files that trec_eval reads."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,11 +20,17 @@ SUFFIXES = (".trec", ".run", ".txt", ".tsv")
 """How the names of runs end, before ``.gz``."""
 
 
-def read(path: Path) -> dict[str, dict[str, float]]:
+def read(
+    path: Path, *, check: Callable[[str, str], None] | None = None
+) -> dict[str, dict[str, float]]:
     """Read a run; its lines may stand in any order, as only scores count.
 
-    Besides TREC's six columns, the four of Anserini's and of MS MARCO's runs with scores are read:
-    query, document, rank and score.
+    Besides TREC's six columns, the four of MS MARCO's runs with scores are read: query, document,
+    rank and score.
+
+    Args:
+        path: The file; its name may end in ``.gz``.
+        check: Is called with each query and document; it raises a `LineError` for what may not be.
 
     Raises:
         InputError: The file cannot be read, or a line of it is no line of a run; the message names
@@ -34,6 +40,8 @@ def read(path: Path) -> dict[str, dict[str, float]]:
 
     def parse(_number: int, line: str) -> None:
         query, document, score = _row(line)
+        if check is not None:
+            check(query, document)
         found = run.setdefault(query, {})
         if document in found:
             msg = f"document {document!r} stands further up too for query {query!r}"

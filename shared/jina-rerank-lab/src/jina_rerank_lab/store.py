@@ -4,6 +4,7 @@ Keys are SHA-256 sums of all that a value depends on, the model's identity and t
 kept.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,17 @@ PATIENCE = 60.0
 
 MANY = 500
 """Keys in one question; SQLite allows 999 in old versions."""
+
+
+def folder() -> Path:
+    """Return where the lab keeps what it can make again: in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "jina-rerank-lab"
+
+
+def file() -> Path:
+    """Return where scores and vectors are kept unless the user says otherwise."""
+    return folder() / "scores.sqlite"
 
 
 class Store:

@@ -17,9 +17,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from jina_rerank.terminal import BAR, MEMORY, clean, count, dump, show
+from jina_rerank.terminal import BAR, MEMORY, clean, count, dump, show, status
 
-__all__ = ["UsageError", "clean", "count", "dump", "progress", "say", "show", "table"]
+__all__ = ["UsageError", "clean", "count", "dump", "progress", "say", "show", "status", "table"]
 
 PROGRAM = "jina-rerank-lab"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ..errors import (
     APIConnectionError,
@@ -15,7 +15,6 @@ from ..errors import (
     APIResponseError,
     APITimeoutError,
 )
-from ..types import Scores
 from ..wire.quote import quotable
 from ..wire.values import Answer
 from .clock import Clock
@@ -28,6 +27,17 @@ from .waits import Waits, within
 
 LONGEST_REPLY = 1 << 26
 """Bytes of a reply that are too many: no ranking is that long."""
+
+
+class Counted(Protocol):
+    """What an answer is read into: `Scores`, or what else a service gives."""
+
+    @property
+    def total_tokens(self) -> int:
+        """How many tokens the service counted; 0 if it did not say."""
+
+
+C = TypeVar("C", bound=Counted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +96,15 @@ class Client:
     def send(
         self,
         request: Outgoing,
-        read: Callable[[Answer], Scores],
+        read: Callable[[Answer], C],
         ends: float,
         over: threading.Event,
-    ) -> Scores:
+    ) -> C:
         """Send a request, in a thread.
 
         Args:
             request: What to send.
-            read: Turns an answer of any status into scores, or raises.
+            read: Turns an answer of any status into what is returned, or raises.
             ends: When the deadline is, by the clock's `monotonic`.
             over: The event of the call that it is for; once set, there is no other try.
 
@@ -110,19 +120,17 @@ class Client:
                     self._sleep(seconds, over)
                     try:
                         post = partial(self._post, request, tries)
-                        scores = read(within(_finite(tries.left), post))
+                        answer = read(within(_finite(tries.left), post))
                     except APIError as error:
                         self._check_open(error)
                         self._sleep(tries.after(error), over)
                     else:
-                        self._pace.settle(booking, scores.total_tokens)
-                        return scores
+                        self._pace.settle(booking, answer.total_tokens)
+                        return answer
         except TimeoutError as error:
             raise tries.too_late() from error
 
-    async def asend(
-        self, request: Outgoing, read: Callable[[Answer], Scores], ends: float
-    ) -> Scores:
+    async def asend(self, request: Outgoing, read: Callable[[Answer], C], ends: float) -> C:
         """Send a request, in an event loop; as `send`."""
         tries = Tries(self._policy, self._clock, ends)
         try:
@@ -131,13 +139,13 @@ class Client:
                     booking, seconds = tries.pause(self._pace, request.tokens)
                     await self._waits.asleep(seconds)
                     try:
-                        scores = read(await self._apost(request, tries))
+                        answer = read(await self._apost(request, tries))
                     except APIError as error:
                         self._check_open(error)
                         await self._waits.asleep(tries.after(error))
                     else:
-                        self._pace.settle(booking, scores.total_tokens)
-                        return scores
+                        self._pace.settle(booking, answer.total_tokens)
+                        return answer
         except TimeoutError as error:
             raise tries.too_late() from error
 

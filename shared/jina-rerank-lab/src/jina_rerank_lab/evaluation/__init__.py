@@ -1,0 +1,1 @@
+"""Measure rerankers on collections: candidates, scores, metrics, and what the differences mean."""

@@ -1,0 +1,298 @@
+"""The command `evaluate`."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jina_rerank import Reranker
+from jina_rerank.errors import JinaRerankError
+
+from .. import beir, collections, rerankers, results, store, terminal
+from ..store import Store
+from ..terminal import UsageError
+from . import first_stage, measure, metrics, page, summary, tables
+from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured
+
+RESULT = "evaluation.json"
+"""The file of the result in the folder that the user names."""
+
+
+def read(data: Sequence[str], *, split: str = collections.SPLIT) -> list[collections.Collection]:
+    """Read collections by folder or name, each of which may have its name only once."""
+    folder = store.folder() / "beir"
+    paths = [path for spec in data for path in beir.locate(spec, folder)]
+    found = [collections.read(path, split=split) for path in paths]
+    names = [collection.name for collection in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"--data has two folders named {twice!r}: give each once, under a name of its own"
+        raise UsageError(msg)
+    return found
+
+
+def evaluate(  # noqa: PLR0913 - what users can say, each by its name
+    *,
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="DIR...",
+            help="Collections in BEIR's layout: folders, or the name of a BEIR collection, which "
+            "is downloaded.",
+            show_default=False,
+        ),
+    ],
+    reranker: Annotated[
+        list[str],
+        typer.Option(
+            metavar="SPEC...",
+            help="What is measured: nano, turbo, a directory, a hub id, api:MODEL, bi:EMBEDDER for "
+            "its cosine, or none. The first stage is always measured, too.",
+        ),
+    ] = ["nano"],  # noqa: B006 - typer copies it
+    retriever: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where candidates come from: bm25, an embedding model, or the file of a TREC run, "
+            "in whose name {collection} stands for that of each collection.",
+        ),
+    ] = first_stage.BM25_NAME,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help=f"Candidates per query; else {DEPTH}, and {LONG_DEPTH} of long documents.",
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str],
+        typer.Option(metavar="NAME...", help="Metrics of ir-measures; the first one decides."),
+    ] = list(metrics.DEFAULT),  # noqa: B006
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC...",
+            help="Systems that all are compared with; else the first stage.",
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help=f"Ask the first N queries by the SHA-1 of their ids; else {QUERIES}, and "
+            f"{LONG_QUERIES} of long documents.",
+        ),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Ask every query.")] = False,
+    fuse: Annotated[
+        bool, typer.Option("--fuse", help="Measure blends with the first stage, too.")
+    ] = False,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose judgements, such as test or dev.")
+    ] = collections.SPLIT,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help=f"Write {RESULT}, the runs, and the values of every query.",
+            show_default=False,
+        ),
+    ] = None,
+    renew: Annotated[
+        Path | None,
+        typer.Option(
+            "--page",
+            metavar="FILE",
+            help=f"Put the tables on a page, between {page.BEGIN} and {page.END}.",
+            show_default=False,
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where scores and vectors are kept; else in the user's cache.",
+            show_default=False,
+        ),
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(metavar="N", help="The longest input in tokens.")
+    ] = None,
+    overlength: Annotated[
+        str, typer.Option(metavar="HOW", help="Longer input: truncate, or window.")
+    ] = "truncate",
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; else what there is.")
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, ...")
+    ] = "auto",
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The service of api:MODEL; else Jina's.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Measure rerankers on collections in BEIR's layout.
+
+    Every score is kept, so a command that was interrupted goes on where it was, and one that is
+    repeated takes seconds.
+    """
+    if full and sample is not None:
+        msg = "--full asks every query, --sample some: give one of them"
+        raise UsageError(msg)
+    if renew is not None:
+        page.check(renew)
+    plan = _Plan.of(retriever, metric, reranker, baseline)
+    options = {
+        "max_length": max_length,
+        "overlength": overlength,
+        "device": device,
+        "dtype": dtype,
+        "base_url": base_url,
+    }
+    with ExitStack() as stack:
+        kept = stack.enter_context(Store(cache if cache is not None else store.file()))
+        measured = _measure(
+            read(data, split=split),
+            plan,
+            {s: stack.enter_context(_reranker(s, kept, options)) for s in plan.rerankers},
+            kept=kept,
+            sampled=(sample, top_k),
+            full=full,
+            fuse=fuse,
+            out=out,
+            device=device,
+        )
+    _finish(plan, measured, out=out, renew=renew)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is measured, checked.
+
+    Attributes:
+        retriever: The first stage as the user named it.
+        first: Its name as a system.
+        measures: The metrics.
+        rerankers: The specs.
+        baselines: The systems that others are compared with.
+    """
+
+    retriever: str
+    first: str
+    measures: Mapping[str, Any]
+    rerankers: Sequence[str]
+    baselines: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        retriever: str,
+        metric: Sequence[str],
+        specs: Sequence[str],
+        baseline: Sequence[str] | None,
+    ) -> "_Plan":
+        first = measure.first_name(retriever)
+        wanted = [spec for spec in dict.fromkeys(specs) if spec != rerankers.NONE]
+        named = [first if name == rerankers.NONE else name for name in baseline or [first]]
+        unknown = [name for name in named if name not in {first, *wanted}]
+        if unknown:
+            msg = f"--baseline {unknown[0]} is not measured: add --reranker {unknown[0]}"
+            raise UsageError(msg)
+        try:
+            measures = metrics.parse(list(dict.fromkeys(metric)))
+        except ValueError as error:
+            msg = f"--metric: {error}"
+            raise UsageError(msg) from error
+        return cls(
+            retriever=retriever,
+            first=first,
+            measures=measures,
+            rerankers=wanted,
+            baselines=list(dict.fromkeys(named)),
+        )
+
+
+def _reranker(spec: str, kept: Store, options: Mapping[str, Any]) -> Reranker:
+    """Make a reranker and load its model, so that a wrong name costs no work."""
+    try:
+        reranker = rerankers.find(spec, store=kept, options=options)
+    except (TypeError, ValueError) as error:
+        msg = f"--reranker {spec}: {error}"
+        raise UsageError(msg) from error
+    with terminal.status(f"Loading {spec}"):
+        reranker.load()
+    return reranker
+
+
+def _measure(  # noqa: PLR0913 - its parts, each by its name
+    read: Sequence[collections.Collection],
+    plan: _Plan,
+    models: Mapping[str, Reranker],
+    *,
+    kept: Store,
+    sampled: tuple[int | None, int | None],
+    full: bool,
+    fuse: bool,
+    out: Path | None,
+    device: str | None,
+) -> list[Measured]:
+    measured = []
+    for collection in read:
+        queries, depth = sampled
+        chosen = measure.sample(collection, queries=queries, depth=depth, full=full)
+        found = first_stage.candidates(
+            chosen.collection, plan.retriever, chosen.depth, store=kept, device=device
+        )
+        try:
+            each = measure.measure(chosen, (plan.first, found), models, plan.measures, fuse=fuse)
+        except JinaRerankError:
+            terminal.say("what was scored is kept: run the same command again to go on")
+            raise
+        if each.missing:
+            missing = terminal.count(each.missing, "query").replace("querys", "queries")
+            terminal.say(
+                f"{collection.name}: {plan.first} found nothing for {missing}, which count 0"
+            )
+        if out is not None:
+            measure.write(out, each)
+        measured.append(each)
+    return measured
+
+
+def _finish(plan: _Plan, measured: list[Measured], *, out: Path | None, renew: Path | None) -> None:
+    if measured[0].blends:
+        measured = measure.fused(measured, plan.measures)
+    setting = {
+        "made": results.made(),
+        "retriever": plan.retriever,
+        "metrics": list(plan.measures),
+        "baselines": list(plan.baselines),
+    }
+    with terminal.status("Comparing"):
+        result = summary.whole(measured, summary.rows(measured, plan.baselines), setting)
+    if out is not None:
+        for each in measured:
+            measure.write(out, each)
+        results.write(out / RESULT, "evaluation", result)
+    if renew is not None:
+        page.renew(renew, result)
+    _show(result)
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    main = result["metrics"][0]
+    terminal.table(*tables.quality(result, main), left=2)
+    terminal.show("")
+    terminal.table(*tables.means(result))
+    if result["fusion"]:
+        terminal.show("")
+        terminal.table(*tables.blends(result))

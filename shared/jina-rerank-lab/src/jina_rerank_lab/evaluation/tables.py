@@ -1,0 +1,108 @@
+"""The tables of an evaluation, for a terminal and for a page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .summary import MEAN
+
+SIGNIFICANT = 0.05
+"""A difference with a smaller p is marked."""
+
+MARK = "*"
+
+Table = tuple[list[str], list[list[str]]]
+"""A header and rows."""
+
+
+def quality(result: Mapping[str, Any], metric: str) -> Table:
+    """Make a table of one metric: a row for each collection, a column for each system.
+
+    Numbers are hundredths; one with a mark differs from the first baseline.
+    """
+    systems = result["systems"]
+    found = {(r["collection"], r["system"]): r for r in result["rows"] if r["metric"] == metric}
+    facts = {each["name"]: each for each in result["collections"]}
+    names = [*facts, MEAN] if len(facts) > 1 else list(facts)
+    rows = []
+    for name in names:
+        asked = _asked(facts[name]) if name in facts else ""
+        cells = [_value(found[name, system], result["baselines"]) for system in systems]
+        rows.append([name, asked, *cells])
+    return ["collection", "queries", *systems], rows
+
+
+def _asked(facts: Mapping[str, Any]) -> str:
+    queries, everything = facts["queries"], facts["queries_in_all"]
+    return str(queries) if queries == everything else f"{queries} of {everything:,}"
+
+
+def _value(row: Mapping[str, Any], baselines: Sequence[str]) -> str:
+    difference = row["against"].get(baselines[0])
+    mark = MARK if difference is not None and difference["p"] < SIGNIFICANT else ""
+    return f"{hundredths(row['value'])}{mark}"
+
+
+def means(result: Mapping[str, Any]) -> Table:
+    """Make a table of all metrics, on the mean of all collections or on the only one."""
+    name = MEAN if len(result["collections"]) > 1 else result["collections"][0]["name"]
+    found = {(r["system"], r["metric"]): r for r in result["rows"] if r["collection"] == name}
+    metrics = result["metrics"]
+    main = metrics[0]
+    header = ["system", *metrics, "95 % interval"]
+    header += [f"against {baseline}" for baseline in result["baselines"]]
+    rows = []
+    for system in result["systems"]:
+        row = found[system, main]
+        cells = [hundredths(found[system, metric]["value"]) for metric in metrics]
+        interval = f"{hundredths(row['low'])} to {hundredths(row['high'])}"
+        against = [_against(row["against"].get(name)) for name in result["baselines"]]
+        rows.append([system, *cells, interval, *against])
+    return header, rows
+
+
+def _against(difference: Mapping[str, Any] | None) -> str:
+    if difference is None:
+        return ""
+    value, low, high = (f"{100 * difference[name]:+.1f}" for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high}), p {probability(difference['p'])}"
+
+
+def blends(result: Mapping[str, Any]) -> Table:
+    """Make a table of blends: a row for each reranker, a column for each weight."""
+    weights = result["fusion"][0]["weights"]
+    header = ["share of", *(f"{100 * weight:.0f} %" for weight in weights)]
+    rows = [[each["reranker"], *map(hundredths, each["mean"])] for each in result["fusion"]]
+    return header, rows
+
+
+def hundredths(value: float) -> str:
+    """Write a value between 0 and 1 as tables of retrieval do.
+
+    >>> hundredths(0.5245)
+    '52.5'
+    """
+    return f"{100 * value:.1f}"
+
+
+def probability(p: float) -> str:
+    """Write a p-value.
+
+    >>> probability(0.034), probability(0.0001)
+    ('0.034', '< 0.001')
+    """
+    least = 0.001
+    return f"{p:.3f}" if p >= least else f"< {least}"
+
+
+def markdown(table: Table, *, left: int = 1) -> str:
+    """Write a table in Markdown, its columns of numbers to the right.
+
+    >>> print(markdown((["system", "nDCG@10"], [["nano", "52.5"]])))
+    | system | nDCG@10 |
+    |---|--:|
+    | nano | 52.5 |
+    """
+    header, rows = table
+    rule = ["---" if number < left else "--:" for number in range(len(header))]
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join([f"| {' | '.join(header)} |", f"|{'|'.join(rule)}|", *lines])
