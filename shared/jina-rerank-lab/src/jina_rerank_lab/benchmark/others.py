@@ -87,8 +87,10 @@ def write(
     """
     import torch  # noqa: PLC0415
     from transformers import AutoConfig, AutoModelForSequenceClassification  # noqa: PLC0415 - slow
+    from transformers.utils import logging  # noqa: PLC0415
 
     values = {**CONFIGS[model], "pad_token_id": 0, "num_labels": 1, **changes}
+    logging.disable_progress_bar()  # of files that are written in no time
     config = AutoConfig.for_model(**values)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -32,6 +32,7 @@ def cells(one: Mapping[str, Any], *, priced: bool) -> list[str]:
     if "skipped" in one:
         return [one["contender"], *[NOTHING] * (10 if priced else 9)]
     difference = one.get("largest_score_difference")
+    price = one["cost_per_million_documents"]
     return [
         one["contender"],
         milliseconds(one["percentiles"]["50"]),
@@ -43,7 +44,7 @@ def cells(one: Mapping[str, Any], *, priced: bool) -> list[str]:
         megabytes(one["loaded"]["resident"]),
         NOTHING if difference is None else f"{difference:.0e}",
         NOTHING if one["batch"] is None else str(one["batch"]),
-        *([f"{one['cost_per_million_documents']:,.2f}"] if priced else []),
+        *([NOTHING if price is None else f"{price:,.2f}"] if priced else []),
     ]
 
 

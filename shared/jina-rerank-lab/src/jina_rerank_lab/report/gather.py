@@ -127,20 +127,25 @@ def published_points(rates: Mapping[str, float]) -> list[Point]:
 
 
 def measured_points(result: Result, rates: Mapping[str, float]) -> list[Point]:
-    """Place the rerankers of an evaluation whose speed was measured, too."""
-    return [
+    """Place the rerankers of an evaluation whose speed was measured, too; one says nothing."""
+    points = [
         Point(name=name, x=rates[name], y=100 * row["value"], published=False)
         for name, row in system_means(result).items()
         if name in rates
     ]
+    return points if len(points) >= FEW else []
 
 
-def groups(benchmarks: Sequence[Result]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    """Group the lines of benchmarks by model and workload, those that did not run included."""
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+def groups(benchmarks: Sequence[Result]) -> dict[str, list[Mapping[str, Any]]]:
+    """Group the lines of benchmarks by their workload, those that did not run included.
+
+    Workloads of one document are left out: how they grow with its length is shown elsewhere.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for one in benchmarks:
         for line in one["results"]:
-            found.setdefault((line["model"], line["workload"]), []).append(line)
+            if line["documents"] > 1:
+                found.setdefault(line["workload"], []).append(line)
     return found
 
 

@@ -60,16 +60,22 @@ def table(
         element("tr", *(element("td", cell, class_=kind) for cell, kind in zip_(row, kinds)))
         for row in rows
     ]
-    parts = [element("caption", caption)] if caption else []
-    parts += [element("thead", element("tr", *head)), element("tbody", *body)]
-    return element(
-        "div",
-        element("table", *parts),
-        class_="scroll",
-        tabindex="0",
-        role="region",
-        aria_label="table",
+    drawn = element("table", element("thead", element("tr", *head)), element("tbody", *body))
+    above = [element("p", caption, class_="caption")] if caption else []
+    # The focus lets who has no mouse scroll it.
+    scrolls = element(
+        "div", drawn, class_="scroll", tabindex="0", role="region", aria_label="table"
     )
+    return join([*above, scrolls])
+
+
+def command(text: str) -> Html:
+    """Write a command whose options are not torn where it does not fit a line.
+
+    >>> print(command("report --out x"))
+    <code><span>report</span> <span>--out</span> <span>x</span></code>
+    """
+    return element("code", join([element("span", word) for word in text.split()], " "))
 
 
 def zip_(cells: Sequence[str], kinds: Sequence[str]) -> "zip[tuple[str, str]]":

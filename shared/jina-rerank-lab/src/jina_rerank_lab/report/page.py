@@ -6,7 +6,7 @@ from ..evaluation.page import GIGA
 from . import sections
 from .drawing import Chart
 from .gather import Result, Results
-from .markup import Html, element, join
+from .markup import Html, command, element, join
 from .sections import MEASURED, PUBLISHED
 from .theme import DARK, LIGHT, variables
 
@@ -89,7 +89,7 @@ def origin(result: Result) -> Html:
     return element(
         "div",
         element("h3", f"{result['kind'].capitalize()}, {made['date'][:10]}"),
-        element("p", element("code", made["command"])),
+        element("p", command(made["command"])),
         element(
             "p",
             f"{' '.join(machine['cpu'].split())}, {machine['cores']} cores, "

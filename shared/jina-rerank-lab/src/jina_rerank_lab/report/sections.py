@@ -1,5 +1,6 @@
 """The sections of the page: tables and charts with what has to be known to read them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,9 +12,10 @@ from ..evaluation.tables import SIGNIFICANT, hundredths, probability
 from ..published import Published
 from ..terminal import PROGRAM
 from . import charts, gather
+from .charts import Bar
 from .drawing import Chart, to_html
 from .gather import Result, Results
-from .markup import Html, element, join, table
+from .markup import Html, command, element, join, table
 
 MEASURED = element("span", "measured here", class_="badge measured")
 PUBLISHED = element("span", "published by Jina AI", class_="badge published")
@@ -175,12 +177,14 @@ def rag_tables(result: Result) -> list[Html]:
     ]
     parts = [table(header, rows, words=(0, 1, 2), caption=caption)]
     if result["unavailable"]:
-        command = f"run it again where they are: {result['made']['command']}"
         lines = [
             element("li", f"{one['kind']} {one['name']}: {one['reason']}")
             for one in result["unavailable"]
         ]
-        parts += [element("p", "Not measured: "), element("ul", *lines), element("p", command)]
+        again = join(
+            ["Not measured; where they are, this does: ", command(result["made"]["command"])]
+        )
+        parts += [element("p", again), element("ul", *lines)]
     return parts
 
 
@@ -233,9 +237,9 @@ def trade(found: Results) -> tuple[list[Html], list[Chart]]:
             )
     parts = [to_html(chart) for chart in drawn]
     if missing := [row for row in published.TABLE if row.shape not in rates]:
-        command = f"{BENCHMARK} " + " ".join(f"--model {row.shape}" for row in missing)
+        how = f"{BENCHMARK} " + " ".join(f"--model {row.shape}" for row in missing)
         names = ", ".join(row.model for row in missing)
-        parts.append(absent(command, what=f"The speed of {names} is not in these results."))
+        parts.append(absent(how, what=f"The speed of {names} is not in these results."))
     return parts, drawn
 
 
@@ -243,48 +247,60 @@ def speeds(found: Results) -> tuple[list[Html], list[Chart]]:
     """Show contenders side by side, what they cost, and the announcement's claims."""
     parts: list[Html] = []
     drawn: list[Chart] = []
-    for (model, workload), lines in gather.groups(found.benchmarks).items():
-        if lines[0]["documents"] == 1:
-            continue  # how they grow with the length has a section of its own
-        bars = gather.rate_bars(lines)
-        if len(bars) > gather.FEW:
-            name = "-".join(f"speed {model} {workload}".lower().replace(",", "").split())
-            chart = Chart(
-                name=name,
-                title=f"Tokens per second, {model}, {workload}, measured here",
-                note="From strings to scores.",
-                draw=partial(charts.rates, bars=bars, label="tokens per second"),
-            )
-            drawn.append(chart)
-            parts.append(to_html(chart))
-        parts.append(speed_table(model, workload, lines))
+    for workload, lines in gather.groups(found.benchmarks).items():
+        for model in dict.fromkeys(line["model"] for line in lines):
+            bars = gather.rate_bars([line for line in lines if line["model"] == model])
+            if len(bars) > gather.FEW:
+                chart = rate_chart(model, workload, bars)
+                drawn.append(chart)
+                parts.append(to_html(chart))
+        parts.append(speed_table(workload, lines))
     if not found.benchmarks:
         parts.append(absent(f"{PROGRAM} benchmark"))
     parts += [claims(one["claims"]) for one in found.benchmarks if one["claims"]]
     return parts, drawn
 
 
-def speed_table(model: str, workload: str, lines: Sequence[Mapping[str, Any]]) -> Html:
+def rate_chart(model: str, workload: str, bars: Sequence[Bar]) -> Chart:
+    """Draw how fast contenders are on the weights of one model."""
+    return Chart(
+        name=file_name(f"speed {model} {workload}"),
+        title=f"Tokens per second, {model}, {workload}, measured here",
+        note="From strings to scores.",
+        draw=partial(charts.rates, bars=bars, label="tokens per second"),
+    )
+
+
+def file_name(text: str) -> str:
+    """Turn words into the name of a file.
+
+    >>> file_name("speed ./my-model 1,000 documents")
+    'speed-my-model-1000-documents'
+    """
+    return "-".join(re.findall(r"[\w.-]*\w", text.lower().replace(",", "").replace("./", "")))
+
+
+def speed_table(workload: str, lines: Sequence[Mapping[str, Any]]) -> Html:
     """Show every contender on one workload; those that did not run say why."""
     priced = any(line.get("cost_per_million_documents") is not None for line in lines)
-    header = ["contender", "ms", "p95 ms", "docs/s", "tokens/s", "speed", "peak MB", "loaded MB"]
-    header += ["score diff", "batch", *(["cost of 1M docs"] if priced else [])]
-    rows = []
+    header = ["model", "contender", "ms", "p95 ms", "docs/s", "tokens/s", "speed", "peak MB"]
+    header += ["loaded MB", "score diff", "batch", *(["cost of 1M docs"] if priced else [])]
+    rows: list[list[str]] = []
     for line in lines:
-        cells = speed.cells(line, priced=priced)
+        name, *cells = speed.cells(line, priced=priced)
         if "skipped" in line:
-            why = element("span", f"did not run: {line['skipped']}", class_="why")
-            cells = [join([line["contender"], why]), *([NOTHING] * (len(header) - 1))]
-        rows.append(cells)
-    compared = next((line["compared_with"] for line in lines if "compared_with" in line), None)
-    said = f"; speed and score differences against {compared}" if compared else ""
+            why = element("div", f"did not run: {line['skipped']}", class_="why")
+            name = join([name, why])
+        rows.append([line["model"], name, *cells])
+    compared = dict.fromkeys(line["compared_with"] for line in lines if "compared_with" in line)
+    against = f"; speed and score differences against {', '.join(compared)}" if compared else ""
     first = lines[0]
     caption = labelled(
         MEASURED,
-        f"{model}, {workload}: {first['documents']:,} documents, {first['tokens']:,} tokens, "
-        f"{first['device']}; peak above the loaded model{said}.",
+        f"{workload}, {first['tokens']:,} tokens, {first['device']}; peak above the loaded "
+        f"model{against} of the same model.",
     )
-    return table(header, rows, caption=caption)
+    return table(header, rows, words=(0, 1), caption=caption)
 
 
 def claims(found: Sequence[Mapping[str, Any]]) -> Html:
@@ -305,35 +321,60 @@ def claims(found: Sequence[Mapping[str, Any]]) -> Html:
 
 def lengths(found: Results) -> tuple[list[Html], list[Chart]]:
     """Show how time and memory grow with the length of one document."""
-    drawn = []
-    for key, title, label in (
-        ("seconds", "Seconds for one document", "seconds"),
-        ("peak_bytes", "Peak memory above the model", "megabytes"),
-    ):
-        for model, lines in gather.length_lines(found.benchmarks, key).items():
-            drawn.append(
-                Chart(
-                    name=f"length-{label}-{model}".replace("/", "-"),
-                    title=f"{title}, by its tokens, {model}, measured here",
-                    note="",
-                    draw=partial(charts.lengths, lines=lines, label=label),
-                )
-            )
+    drawn = [
+        Chart(
+            name=file_name(f"length {label} {model}"),
+            title=f"{title}, by its tokens, {model}, measured here",
+            note="",
+            draw=partial(charts.lengths, lines=lines, label=label),
+        )
+        for key, title, label in (
+            ("seconds", "Seconds for one document", "seconds"),
+            ("peak_bytes", "Peak memory above the model", "megabytes"),
+        )
+        for model, lines in gather.length_lines(found.benchmarks, key).items()
+    ]
     parts = [to_html(chart) for chart in drawn]
-    return parts or [absent(f"{BENCHMARK} {LENGTHS}")], drawn
+    single = [line for one in found.benchmarks for line in one["results"] if line["documents"] == 1]
+    if not single:
+        return [absent(f"{BENCHMARK} {LENGTHS}")], drawn
+    return [*parts, length_table(single)], drawn
+
+
+def length_table(lines: Sequence[Mapping[str, Any]]) -> Html:
+    """Show every contender on one document of each length."""
+    rows = [
+        [
+            line["model"],
+            line["contender"],
+            f"{line['longest']:,}",
+            *(
+                [NOTHING, NOTHING, element("span", line["skipped"], class_="why")]
+                if "skipped" in line
+                else [
+                    speed.milliseconds(line["percentiles"]["50"]),
+                    speed.megabytes(line["peak_bytes"]),
+                    "",
+                ]
+            ),
+        ]
+        for line in lines
+    ]
+    header = ["model", "contender", "tokens", "ms", "peak MB", "did not run"]
+    return table(header, rows, words=(0, 1, 5), caption=labelled(MEASURED, "One document."))
 
 
 def beside(row: Published, here: Mapping[str, str]) -> list[str]:
     """Write the measured number of a published model; or why there is none, and what gives it."""
     if row.load in here:
         return [here[row.load], ""]
-    how = element("code", f"--reranker {row.load}")
-    return [NOTHING, element("span", join([f"{gather.why_not(row)}: ", how]), class_="why")]
+    how = command(f"--reranker {row.load}")
+    return [NOTHING, element("div", join([gather.why_not(row), how]), class_="why")]
 
 
-def absent(command: str, *, what: str = "Nothing of this is in these results.") -> Html:
+def absent(how: str, *, what: str = "Nothing of this is in these results.") -> Html:
     """Say that something was not measured, and the command that does."""
-    return element("p", f"{what} This measures it: ", element("code", command), class_="muted")
+    return element("p", f"{what} This measures it: ", command(how), class_="muted")
 
 
 def labelled(badge: Html, text: str) -> Html:
