@@ -118,10 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more at exit, and would print an error there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    return code
+        pass
+    except SystemExit as error:
+        # So typer and rich put it when standard output breaks under them.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+    else:
+        return code
+    # Python flushes once more at exit, and would print an error there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -123,10 +123,12 @@ class SentenceEmbedder:
 
     def encode(self, texts: Sequence[str], *, query: bool = False) -> NDArray[np.float32]:
         """Embed texts; see `Embedder.encode`."""
+        if not texts:
+            return np.zeros((0, 0), np.float32)
         encode: Any = self._model.encode_query if query else self._model.encode_document
         given = [self._instruction + text for text in texts] if query else list(texts)
         vectors = encode(given, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+        return np.asarray(vectors, dtype=np.float32)
 
 
 class Kept:

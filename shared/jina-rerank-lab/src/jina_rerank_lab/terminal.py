@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,11 +18,17 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from jina_rerank.terminal import BAR, MEMORY, clean, count, dump, show, status
+from jina_rerank.terminal import BAR, GAP, MEMORY, clean, count, dump, show, status
 
 __all__ = ["UsageError", "clean", "count", "dump", "progress", "say", "show", "status", "table"]
 
 PROGRAM = "jina-rerank-lab"
+
+NAME = 24
+"""Columns of a name in a table that is too wide."""
+
+TITLE = 7
+"""Columns of a title in such a table."""
 
 
 class UsageError(typer.TyperException):
@@ -81,16 +88,33 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
         for row in (header, *rows):
             show("\t".join(map(clean, row)))
         return
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, title in enumerate(header):
+    console = Console(markup=False, emoji=False, highlight=False)
+    drawn = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for number, (title, width) in enumerate(
+        zip(header, _widths(header, rows, left, console.width), strict=True)
+    ):
         words = number < left
         drawn.add_column(
             Text(clean(title)),
             justify="left" if words else "right",
             style="cyan" if words else "",
-            no_wrap=not words,
+            width=width,
             overflow="fold",
         )
     for row in rows:
         drawn.add_row(*(Text(clean(cell)) for cell in row))
-    Console(markup=False, emoji=False, highlight=False).print(drawn)
+    console.print(drawn)
+
+
+def _widths(
+    header: Sequence[str], rows: Sequence[Sequence[str]], left: int, room: int
+) -> list[int]:
+    """Make columns as narrow as the terminal needs: titles are folded first, then long names."""
+    cells = [max((cell_len(clean(row[i])) for row in rows), default=0) for i in range(len(header))]
+    titles = [cell_len(clean(title)) for title in header]
+    widths = list(map(max, cells, titles))
+    for longest in range(max(titles), TITLE, -1):
+        widths = [max(cell, min(title, longest)) for cell, title in zip(cells, titles, strict=True)]
+        if sum(widths) + GAP * (len(widths) - 1) <= room:
+            return widths
+    return [min(width, NAME) if i < left else width for i, width in enumerate(widths)]

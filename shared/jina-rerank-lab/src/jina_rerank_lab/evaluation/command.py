@@ -258,10 +258,9 @@ def _measure(  # noqa: PLR0913 - its parts, each by its name
             terminal.say("what was scored is kept: run the same command again to go on")
             raise
         if each.missing:
-            missing = terminal.count(each.missing, "query").replace("querys", "queries")
-            terminal.say(
-                f"{collection.name}: {plan.first} found nothing for {missing}, which count 0"
-            )
+            asked = len(chosen.collection.queries)
+            said = f"{plan.first} found nothing for {each.missing} of {asked} queries"
+            terminal.say(f"{collection.name}: {said}; they count 0")
         if out is not None:
             measure.write(out, each)
         measured.append(each)
@@ -293,6 +292,10 @@ def _show(result: Mapping[str, Any]) -> None:
     terminal.table(*tables.quality(result, main), left=2)
     terminal.show("")
     terminal.table(*tables.means(result))
+    header, rows = tables.differences(result)
+    if rows:
+        terminal.show("")
+        terminal.table(header, rows, left=2)
     if result["fusion"]:
         terminal.show("")
         terminal.table(*tables.blends(result))

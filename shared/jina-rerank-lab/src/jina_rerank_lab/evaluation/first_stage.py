@@ -1,6 +1,6 @@
 """The candidates of a first stage: BM25, the nearest vectors of an embedding model, or a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +115,3 @@ def _encode(action: str, embedder: embedders.Embedder, texts: list[str]) -> NDAr
             parts.append(embedder.encode(some))
             advance(len(some))
     return np.concatenate(parts)
-
-
-def missing(collection: Collection, found: Mapping[str, Mapping[str, float]]) -> int:
-    """Count the queries for which nothing was found."""
-    return sum(not found.get(query) for query in collection.queries)

@@ -42,9 +42,10 @@ def _parse(name: str) -> Any:
     supports: Any = ir_measures.DefaultPipeline.supports
     try:
         measure = ir_measures.parse_measure(f"{ALIASES.get(plain, start)}{at}{cutoff}")
+        known = supports(measure)
     except (NameError, ValueError, AssertionError) as error:
         raise _unknown(name) from error
-    if not supports(measure):
+    if not known:
         raise _unknown(name)
     return measure
 

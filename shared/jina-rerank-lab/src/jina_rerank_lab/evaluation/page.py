@@ -54,11 +54,17 @@ def text(result: Mapping[str, Any]) -> str:
     parts = [
         _where(result["made"]),
         f"{main}, in hundredths; {tables.MARK} differs from {baseline} (p < {tables.SIGNIFICANT}):",
-        markdown(tables.quality(result, main)),
+        markdown(tables.quality(result, main), left=2),
         _depths(result),
         _mean_of(result),
         markdown(tables.means(result)),
     ]
+    header, rows = tables.differences(result)
+    if rows:
+        parts += [
+            f"Differences in {main} on the same queries; p by a paired randomization test:",
+            markdown((header, rows), left=2),
+        ]
     if result["fusion"]:
         parts += [
             f"{main} of blends by the reranker's share, mean of the collections:",
@@ -92,7 +98,7 @@ def _depths(result: Mapping[str, Any]) -> str:
 def _mean_of(result: Mapping[str, Any]) -> str:
     count = len(result["collections"])
     of = f"The mean of the {count} collections" if count > 1 else "The collection"
-    return f"{of}, all metrics; the interval and the differences are of {result['metrics'][0]}:"
+    return f"{of}, all metrics; the interval is of {result['metrics'][0]}:"
 
 
 def _chosen(blend: Mapping[str, Any]) -> str:

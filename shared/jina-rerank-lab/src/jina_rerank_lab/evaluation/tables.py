@@ -44,27 +44,35 @@ def _value(row: Mapping[str, Any], baselines: Sequence[str]) -> str:
 
 def means(result: Mapping[str, Any]) -> Table:
     """Make a table of all metrics, on the mean of all collections or on the only one."""
-    name = MEAN if len(result["collections"]) > 1 else result["collections"][0]["name"]
-    found = {(r["system"], r["metric"]): r for r in result["rows"] if r["collection"] == name}
-    metrics = result["metrics"]
-    main = metrics[0]
-    header = ["system", *metrics, "95 % interval"]
-    header += [f"against {baseline}" for baseline in result["baselines"]]
+    found = _overall(result)
+    main, *others = result["metrics"]
     rows = []
     for system in result["systems"]:
         row = found[system, main]
-        cells = [hundredths(found[system, metric]["value"]) for metric in metrics]
         interval = f"{hundredths(row['low'])} to {hundredths(row['high'])}"
-        against = [_against(row["against"].get(name)) for name in result["baselines"]]
-        rows.append([system, *cells, interval, *against])
-    return header, rows
+        more = [hundredths(found[system, metric]["value"]) for metric in others]
+        rows.append([system, hundredths(row["value"]), interval, *more])
+    return ["system", main, "95 % interval", *others], rows
 
 
-def _against(difference: Mapping[str, Any] | None) -> str:
-    if difference is None:
-        return ""
-    value, low, high = (f"{100 * difference[name]:+.1f}" for name in ("value", "low", "high"))
-    return f"{value} ({low} to {high}), p {probability(difference['p'])}"
+def differences(result: Mapping[str, Any]) -> Table:
+    """Make a table of how systems differ in the first metric from each baseline."""
+    found = _overall(result)
+    main = result["metrics"][0]
+    rows = []
+    for baseline in result["baselines"]:
+        for system in result["systems"]:
+            difference = found[system, main]["against"].get(baseline)
+            if difference is not None:
+                value, low, high = (f"{100 * difference[n]:+.1f}" for n in ("value", "low", "high"))
+                p = probability(difference["p"])
+                rows.append([system, baseline, value, f"{low} to {high}", p])
+    return ["system", "against", main, "95 % interval", "p"], rows
+
+
+def _overall(result: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    name = MEAN if len(result["collections"]) > 1 else result["collections"][0]["name"]
+    return {(r["system"], r["metric"]): r for r in result["rows"] if r["collection"] == name}
 
 
 def blends(result: Mapping[str, Any]) -> Table:
@@ -78,7 +86,7 @@ def blends(result: Mapping[str, Any]) -> Table:
 def hundredths(value: float) -> str:
     """Write a value between 0 and 1 as tables of retrieval do.
 
-    >>> hundredths(0.5245)
+    >>> hundredths(0.525)
     '52.5'
     """
     return f"{100 * value:.1f}"
