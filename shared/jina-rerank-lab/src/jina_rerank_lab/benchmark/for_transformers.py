@@ -17,6 +17,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import logging
 
 from . import padded
 from .checkpoints import CONFIG, TOKENIZER, WEIGHTS
@@ -26,7 +27,11 @@ MODEL_TYPE = "jina-rerank-lab-padded"
 REMOTE = ("attn_implementation", "auto_map")
 """What a config.json says to the published remote code alone."""
 
-TOKENIZER_CONFIG = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192}
+TOKENIZER_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "model_input_names": ["input_ids", "attention_mask", "token_type_ids"],
+    "model_max_length": 8192,
+}
 
 
 class PaddedConfig(PretrainedConfig):  # type: ignore[misc] # untyped in some versions
@@ -64,7 +69,8 @@ class PaddedForSequenceClassification(PreTrainedModel):  # type: ignore[misc] # 
 
 
 def register() -> None:
-    """Tell transformers of the model type."""
+    """Tell transformers of the model type, and to load it without a bar."""
+    logging.disable_progress_bar()
     AutoConfig.register(MODEL_TYPE, PaddedConfig, exist_ok=True)
     AutoModelForSequenceClassification.register(
         PaddedConfig, PaddedForSequenceClassification, exist_ok=True

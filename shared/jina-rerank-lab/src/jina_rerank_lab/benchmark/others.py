@@ -67,6 +67,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 TOKENIZER_CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
+    "model_input_names": ["input_ids", "attention_mask", "token_type_ids"],
     "model_max_length": 512,
     "pad_token": "[PAD]",
 }

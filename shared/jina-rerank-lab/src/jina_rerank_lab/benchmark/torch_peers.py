@@ -63,12 +63,22 @@ class Reference:
 
 
 class Compiled(PaddedPeer):
-    """The padded model through ``torch.compile``, in float32."""
+    """The padded model through ``torch.compile``, in float32.
 
-    def __init__(self, directory: Path, *, device: str = "cpu", batch: int = 32) -> None:
+    Args:
+        directory: The checkpoint.
+        device: Where to.
+        batch: Pairs that are padded together.
+        backend: What compiles; a test takes one that needs no C++ compiler.
+    """
+
+    def __init__(
+        self, directory: Path, *, device: str = "cpu", batch: int, backend: str = "inductor"
+    ) -> None:
         super().__init__(directory, batch=batch)
         self.device = device
-        self.run: Any = torch.compile(export.load(directory).to(device), dynamic=True)
+        model = export.load(directory).to(device)
+        self.run: Any = torch.compile(model, dynamic=True, backend=backend)
 
     @torch.inference_mode()
     def logits(self, ids: Ids, mask: Ids, types: Ids) -> NDArray[np.float32]:

@@ -28,16 +28,17 @@ def invented_words(count: int = INVENTED) -> list[str]:
     return ["".join(word) for word in islice(product(syllables, repeat=3), count)]
 
 
-def build(words: Sequence[str]) -> Tokenizer:
+def build(words: Sequence[str], *, size: int = SIZE) -> Tokenizer:
     """Return a tokenizer that gives ``[CLS] query [SEP] document [SEP]``, the document of type 1.
 
     Args:
-        words: Lower-case words that become one token each, as far as `SIZE` reaches. Any other
+        words: Lower-case words that become one token each, as far as `size` reaches. Any other
             text falls to single characters.
+        size: Tokens in all; BERT's unless a test says otherwise.
     """
     pieces = [*SPECIALS, *CHARACTERS, *(f"##{character}" for character in CHARACTERS), *words]
-    names = list(dict.fromkeys(pieces))[:SIZE]
-    names += [f"[unused{number}]" for number in range(SIZE - len(names))]
+    names = list(dict.fromkeys(pieces))[:size]
+    names += [f"[unused{number}]" for number in range(size - len(names))]
     vocabulary = {name: at for at, name in enumerate(names)}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106 - no secret
     tokenizer.normalizer = normalizers.BertNormalizer()
