@@ -16,7 +16,7 @@ from jina_rerank.errors import JinaRerankError, MissingDependencyError
 from .. import collections, embedders, rerankers, results, store, terminal
 from ..collections import Collection
 from ..embedders import MINILM, Embedder
-from ..evaluation import significance
+from ..evaluation import page, significance
 from ..rerankers import NONE
 from ..store import Store
 from ..terminal import UsageError
@@ -92,6 +92,15 @@ def rag(  # noqa: PLR0913 - what users can say, each by its name
         Path | None,
         typer.Option(metavar="FILE", help="Write the result as JSON.", show_default=False),
     ] = None,
+    renew: Annotated[
+        Path | None,
+        typer.Option(
+            "--page",
+            metavar="FILE",
+            help=f"Put the tables on a page, between {page.BEGIN} and {page.END}.",
+            show_default=False,
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -116,6 +125,8 @@ def rag(  # noqa: PLR0913 - what users can say, each by its name
     if top_n > top_k:
         msg = f"--top-n {top_n} is more than the --top-k {top_k} candidates that there are"
         raise UsageError(msg)
+    if renew is not None:
+        page.check(renew)
     pipeline = _pipeline()
     read = [_asked(datasets.read(path, split=split), sample) for path in data]
     names = [each.name for each, _ in read]
@@ -153,6 +164,8 @@ def rag(  # noqa: PLR0913 - what users can say, each by its name
     }
     if out is not None:
         results.write(out, "rag", result)
+    if renew is not None:
+        page.put(renew, tables.text(result))
     terminal.table(*tables.pairs(result), left=3)
     terminal.show("")
     terminal.table(*tables.means(result))

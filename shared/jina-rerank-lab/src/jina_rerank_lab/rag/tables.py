@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..evaluation.page import where
 from ..evaluation.summary import MEAN
-from ..evaluation.tables import Table, probability
+from ..evaluation.tables import Table, markdown, probability
 
 
 def means(result: Mapping[str, Any]) -> Table:
@@ -42,3 +43,21 @@ def _against(difference: Mapping[str, Any] | None) -> str:
     if difference is None:
         return ""
     return f"{difference['value']:+.4f}, p {probability(difference['p'])}"
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """Write the tables for a page, and what they were measured on."""
+    asked = ", ".join(
+        f"{each['queries']} questions of {each['name']}" for each in result["collections"]
+    )
+    parts = [
+        where(result["made"]),
+        f"{asked}; the {result['top_n']} best of {result['top_k']} candidates count:",
+        markdown(pairs(result), left=3),
+        "Over all collections and embedding models:",
+        markdown(means(result)),
+    ]
+    lines = [f"- {one['kind']} {one['name']}: {one['reason']}" for one in result["unavailable"]]
+    if lines:
+        parts += ["Not measured, for it could not be had:", "\n".join(lines)]
+    return "\n\n".join(parts)
