@@ -229,7 +229,7 @@ def test_failure_half_way_goes_on_where_it_was(run: Run, make: Make) -> None:
         asked = ["evaluate", "--data", folder, "--reranker", "api:m", "--base-url", server.url]
         failed = run(*asked, "--out", "out")
         assert failed.code == 3
-        assert "what was scored is kept: run the same command again" in failed.err
+        assert "what was computed is kept: run the same command again" in failed.err
         assert not Path("out").exists()
         assert run(*asked, "--out", "out").code == 0
         assert len(server.requests) == 3
@@ -267,6 +267,19 @@ def test_bad_collection_is_code_1_and_changes_nothing(run: Run, make: Make) -> N
     assert done.code == 1
     assert "bad/corpus.jsonl:1: broken JSON" in done.err
     assert Path("out/evaluation.json").read_text() == before
+
+
+def test_bad_run_of_the_last_collection_is_known_before_any_scoring(run: Run, make: Make) -> None:
+    make("other")
+    runs.write(Path("planets.trec"), {"q1": {"mars": 1.0}}, tag="x")
+    runs.write(Path("other.trec"), {"q1": {"venus": 1.0}}, tag="x")
+    with FakeServer("jina") as server:
+        done = run(
+            "evaluate", "--data", make(), "other", "--reranker", "api:m",
+            "--base-url", server.url, "--retriever", "{collection}.trec",
+        )  # fmt: skip
+        assert server.requests == []
+    assert (done.code, "other.trec:1: names document 'venus'" in done.err) == (1, True)
 
 
 def test_model_that_is_missing_is_code_3(run: Run, make: Make) -> None:

@@ -6,6 +6,7 @@ their architecture, so jina-embeddings-v2-base-en needs no remote code either.
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +58,15 @@ class JinaEncoder:
 
     def identity(self) -> str:
         """Name the model by its files, and what it computes in."""
+        return f"mean {self._digest} {self._dtype}"
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256(repr(self._config).encode())
         for path in self._files:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
-        return f"mean {digest.hexdigest()} {self._dtype}"
+        return digest.hexdigest()
 
     def encode(self, texts: Sequence[str], *, query: bool = False) -> NDArray[np.float32]:  # noqa: ARG002 - both are read alike
         """Embed texts; see `Embedder.encode`."""

@@ -1,7 +1,7 @@
 """The command `evaluate`."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +12,11 @@ from jina_rerank import Reranker
 from jina_rerank.errors import JinaRerankError
 
 from .. import beir, collections, rerankers, results, store, terminal
+from ..runs import Run
 from ..store import Store
 from ..terminal import UsageError
 from . import first_stage, measure, metrics, page, summary, tables
-from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured
+from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured, Sample
 
 RESULT = "evaluation.json"
 """The file of the result in the folder that the user names."""
@@ -160,18 +161,34 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
     }
     with ExitStack() as stack:
         kept = stack.enter_context(Store(cache if cache is not None else store.file()))
-        measured = _measure(
-            read(data, split=split),
-            plan,
-            {s: stack.enter_context(_reranker(s, kept, options)) for s in plan.rerankers},
-            kept=kept,
-            sampled=(sample, top_k),
-            full=full,
-            fuse=fuse,
-            out=out,
-            device=device,
-        )
+        samples = [
+            measure.sample(collection, queries=sample, depth=top_k, full=full)
+            for collection in read(data, split=split)
+        ]
+        models = {s: stack.enter_context(_reranker(s, kept, options)) for s in plan.rerankers}
+        stack.enter_context(_going_on())
+        # All candidates come first: a run that cannot be used is known before hours of work.
+        found = [
+            first_stage.candidates(
+                each.collection, retriever, each.depth, store=kept, device=device
+            )
+            for each in samples
+        ]
+        measured = [
+            _measure(each, run, plan, models, fuse=fuse, out=out)
+            for each, run in zip(samples, found, strict=True)
+        ]
     _finish(plan, measured, out=out, renew=renew)
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Say after a failure that not everything was in vain."""
+    try:
+        yield
+    except JinaRerankError:
+        terminal.say("what was computed is kept: run the same command again to go on")
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,38 +250,23 @@ def _reranker(spec: str, kept: Store, options: Mapping[str, Any]) -> Reranker:
     return reranker
 
 
-def _measure(  # noqa: PLR0913 - its parts, each by its name
-    read: Sequence[collections.Collection],
+def _measure(  # noqa: PLR0913 - its parts
+    chosen: Sample,
+    found: Run,
     plan: _Plan,
     models: Mapping[str, Reranker],
     *,
-    kept: Store,
-    sampled: tuple[int | None, int | None],
-    full: bool,
     fuse: bool,
     out: Path | None,
-    device: str | None,
-) -> list[Measured]:
-    measured = []
-    for collection in read:
-        queries, depth = sampled
-        chosen = measure.sample(collection, queries=queries, depth=depth, full=full)
-        found = first_stage.candidates(
-            chosen.collection, plan.retriever, chosen.depth, store=kept, device=device
-        )
-        try:
-            each = measure.measure(chosen, (plan.first, found), models, plan.measures, fuse=fuse)
-        except JinaRerankError:
-            terminal.say("what was scored is kept: run the same command again to go on")
-            raise
-        if each.missing:
-            asked = len(chosen.collection.queries)
-            said = f"{plan.first} found nothing for {each.missing} of {asked} queries"
-            terminal.say(f"{collection.name}: {said}; they count 0")
-        if out is not None:
-            measure.write(out, each)
-        measured.append(each)
-    return measured
+) -> Measured:
+    each = measure.measure(chosen, (plan.first, found), models, plan.measures, fuse=fuse)
+    if each.missing:
+        asked = len(chosen.collection.queries)
+        said = f"{plan.first} found nothing for {each.missing} of {asked} queries"
+        terminal.say(f"{each.name}: {said}; they count 0")
+    if out is not None:
+        measure.write(out, each)
+    return each
 
 
 def _finish(plan: _Plan, measured: list[Measured], *, out: Path | None, renew: Path | None) -> None:
