@@ -14,10 +14,12 @@ from jina_rerank_lab.benchmark import (
     contenders,
     export,
     figures,
+    for_transformers,
     measure,
     memory,
     others,
     runtimes,
+    summary,
     tables,
     torch_peers,
     workloads,
@@ -118,6 +120,16 @@ def test_exporting_twice_keeps_the_first_files(checkpoint: Path) -> None:
     path = export.to_int8(checkpoint)
     before = path.stat().st_mtime_ns
     assert export.to_int8(checkpoint).stat().st_mtime_ns == before
+
+
+def test_wrapped_checkpoint_is_written_once(checkpoint: Path) -> None:
+    assert for_transformers.write(checkpoint) == for_transformers.write(checkpoint)
+
+
+def test_peak_that_is_only_a_bound_is_warned_of() -> None:
+    bound = replace(sample(1.0), exact=False)
+    warned = list(summary.warnings("two", [result(bound)]))
+    assert warned == ["two: the peak of engine float32 is a lower bound"]
 
 
 def test_single_request_is_scored_as_in_several(checkpoint: Path, workload: Workload) -> None:

@@ -129,8 +129,9 @@ class Letters:
 
     def encode(self, texts: Sequence[str], *, query: bool = False) -> NDArray[np.float32]:
         counted = [[text.lower().count(chr(97 + place)) for place in range(26)] for text in texts]
-        vectors = np.array(counted, dtype=np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors: NDArray[np.float32] = np.array(counted, dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
 
 class Longest(Backend):

@@ -34,13 +34,13 @@ TOKENIZER_CONFIG = {
 }
 
 
-class PaddedConfig(PretrainedConfig):  # type: ignore[misc] # untyped in some versions
+class PaddedConfig(PretrainedConfig):
     """A published config.json under our model type."""
 
     model_type = MODEL_TYPE
 
 
-class PaddedForSequenceClassification(PreTrainedModel):  # type: ignore[misc] # as above
+class PaddedForSequenceClassification(PreTrainedModel):
     """`padded.PaddedJinaBert` as transformers loads and calls a model."""
 
     config_class = PaddedConfig
@@ -51,7 +51,7 @@ class PaddedForSequenceClassification(PreTrainedModel):  # type: ignore[misc] # 
         self.num_labels = 1
         for name, module in padded.PaddedJinaBert(config.to_dict()).named_children():
             self.add_module(name, module)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call] # transformers' own
 
     def forward(
         self,

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -218,19 +219,16 @@ def _find(
             found.unavailable.append({"kind": kind, "name": name, "reason": str(error)})
             return None
 
+    device = options["device"]
     for name in presets.names(models):
-        spec = presets.spec(name)
-        made = load(
-            "embedder",
-            name,
-            lambda spec=spec: embedders.find(spec, store=kept, device=options["device"]),
-        )
-        if made is not None:
-            found.embedders[name] = made
+        make = partial(embedders.find, presets.spec(name), store=kept, device=device)
+        embedder = load("embedder", name, make)
+        if embedder is not None:
+            found.embedders[name] = embedder
     for spec in dict.fromkeys([NONE, *specs]):
-        one = load("reranker", spec, lambda spec=spec: _loaded(spec, kept, options))
-        if one is not None:
-            found.rerankers[spec] = one
+        reranker = load("reranker", spec, partial(_loaded, spec, kept, options))
+        if reranker is not None:
+            found.rerankers[spec] = reranker
     if not found.embedders:
         msg = "there is no embedding model left to find candidates with"
         raise JinaRerankError(msg)

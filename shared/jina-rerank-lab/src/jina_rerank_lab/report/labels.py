@@ -39,7 +39,7 @@ def place(axes: Axes, points: Sequence[tuple[float, float, str]], theme: Theme) 
         msg = "names need axes of a figure"
         raise TypeError(msg)
     figure.draw_without_rendering()
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call] # matplotlib's
     inside = axes.get_window_extent(renderer)
     centres = axes.transData.transform([point[:2] for point in points])
     taken = [Bbox.from_extents(x - ROOM, y - ROOM, x + ROOM, y + ROOM) for x, y in centres]
@@ -80,7 +80,7 @@ def _write(
 
 def _overlap(one: Bbox, other: Bbox) -> float:
     both = Bbox.intersection(one, other)
-    return 0.0 if both is None else both.width * both.height
+    return 0.0 if both is None else float(both.width * both.height)
 
 
 def _outside(box: Bbox, inside: Bbox) -> float:
