@@ -396,7 +396,7 @@ def test_benchmark_writes_figures_and_says_who_did_not_run(
     outcome = run(
         *("benchmark", "--model", str(checkpoint), "--length", "40", "--rounds", "1"),
         *("--contender", "engine-float32", "--contender", "engine-float16"),
-        *("--cost", "1.5", "--output", "found.json"),
+        *("--cost", "1.5", "--out", "found.json"),
     )
     assert outcome.code == 0
     assert "engine float16 did not run: does not run on cpu" in outcome.out

@@ -212,7 +212,7 @@ def test_page_of_nothing_names_the_commands_that_measure_it() -> None:
     assert drawn == []
     for command in ("evaluate", "rag", "benchmark"):
         assert f"jina-rerank-lab {command}" in text
-    assert "--length 8192" in text
+    assert "--length 128 256 512 1024 2048 4096 8192" in text
 
 
 def test_every_published_number_is_on_the_page_under_its_own_title() -> None:

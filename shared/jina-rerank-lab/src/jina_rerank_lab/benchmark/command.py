@@ -44,34 +44,55 @@ def benchmark(  # noqa: PLR0913 - the options, each by its name
     model: Annotated[
         list[str],
         typer.Option(
+            metavar="SPEC...",
             help="A shape with random weights: "
-            f"{', '.join(models.SHAPES)}; or a model as it is: nano, a directory, a hub id."
+            f"{', '.join(models.SHAPES)}; or a model as it is: nano, a directory, a hub id.",
         ),
     ] = ["turbo"],  # noqa: B006 - typer reads it, nobody changes it
     contender: Annotated[
         list[str],
         typer.Option(
+            metavar="NAME...",
             help=f"Who runs: {', '.join(contenders.slug(one.name) for one in contenders.CONTENDERS)}; "
-            "or engine, or all."
+            "or engine, or all. Else ours, the reference, and the peers in float32 and below.",
+            show_default=False,
         ),
     ] = [],  # noqa: B006
     workload: Annotated[
-        list[str], typer.Option(help=f"What is scored: {', '.join(workloads.SHAPES)}.")
+        list[str],
+        typer.Option(
+            metavar="NAME...",
+            help=f"What is scored: {', '.join(workloads.SHAPES)}; else passages.",
+            show_default=False,
+        ),
     ] = [],  # noqa: B006
     length: Annotated[
-        list[int], typer.Option(help="One document of so many tokens, as a further workload.")
+        list[int],
+        typer.Option(
+            metavar="N...",
+            help="One document of so many tokens, as a workload.",
+            show_default=False,
+        ),
     ] = [],  # noqa: B006
-    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; the median counts.")] = 5,
-    device: Annotated[str, typer.Option(help="Where: cpu or cuda.")] = "cpu",
+    rounds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Timed rounds; the median counts.")
+    ] = 5,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where: cpu or cuda.")] = "cpu",
     cost: Annotated[
         float | None,
-        typer.Option(min=0, help="The price of this machine per hour, for the cost of documents."),
+        typer.Option(
+            metavar="PRICE",
+            min=0,
+            help="The price of this machine per hour, for the cost of documents.",
+        ),
     ] = None,
     tokenizer: Annotated[
         Path | None,
-        typer.Option(help="The tokenizer.json of turbo and tiny; else one of made-up words."),
+        typer.Option(
+            metavar="FILE", help="The tokenizer.json of turbo and tiny; else one of made-up words."
+        ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where results go, as JSON.")] = Path(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where results go, as JSON.")] = Path(
         "benchmark.json"
     ),
 ) -> None:
@@ -107,9 +128,9 @@ def benchmark(  # noqa: PLR0913 - the options, each by its name
             measured = run(group, device=device, rounds=rounds)
             found["results"] += show(group, measured, device=device, cost=cost)
             found["claims"] = published_beside(found)
-            results.write(output, "benchmark", found)
+            results.write(out, "benchmark", found)
     show_claims(found["claims"])
-    terminal.say(f"every round is in {output}")
+    terminal.say(f"every round is in {out}")
 
 
 def chosen(names: Sequence[str]) -> list[Contender]:

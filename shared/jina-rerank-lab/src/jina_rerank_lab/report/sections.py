@@ -23,10 +23,10 @@ NOTHING = "-"
 UNMEASURED = "not in these results: why, and what measures it"
 OTHERS = "What stands in a row completes the command."
 
-EVALUATE = f"{PROGRAM} evaluate --data scifact --data nfcorpus --data fiqa --out results --reranker"
+EVALUATE = f"{PROGRAM} evaluate --data scifact nfcorpus fiqa --out results --reranker"
 RAG = f"{PROGRAM} rag --data rag_dataset.json --embedder announcement --out rag.json --reranker"
 BENCHMARK = f"{PROGRAM} benchmark --contender engine"
-LENGTHS = " ".join(f"--length {2**power}" for power in range(7, 14))
+LENGTHS = f"--length {' '.join(str(2**power) for power in range(7, 14))}"
 
 
 def quality(found: Results) -> tuple[list[Html], list[Chart]]:
@@ -237,7 +237,7 @@ def trade(found: Results) -> tuple[list[Html], list[Chart]]:
             )
     parts = [to_html(chart) for chart in drawn]
     if missing := [row for row in published.TABLE if row.shape not in rates]:
-        how = f"{BENCHMARK} " + " ".join(f"--model {row.shape}" for row in missing)
+        how = f"{BENCHMARK} --model {' '.join(row.shape for row in missing)}"
         names = ", ".join(row.model for row in missing)
         parts.append(absent(how, what=f"The speed of {names} is not in these results."))
     return parts, drawn
