@@ -11,7 +11,7 @@ import pytest
 from jina_rerank_lab import published
 from jina_rerank_lab.collections import Collection, Passage
 from jina_rerank_lab.evaluation.page import BEGIN, END
-from jina_rerank_lab.rag import datasets, pipeline, presets, summary
+from jina_rerank_lab.rag import datasets, pipeline, presets, summary, tables
 from numpy.typing import NDArray
 
 from jina_rerank import Backend, Reranker, Scores
@@ -222,6 +222,25 @@ def test_mean_of_collections_counts_each_the_same() -> None:
     rows = summary.rows(measured, ["large", "small"], ["e"], ["none"])
     assert [row["hit_rate"]["value"] for row in rows] == [1.0, 0.0, 0.5]
     assert rows[-1]["collection"] == "mean"
+
+
+def test_announcements_table_has_the_means_alone() -> None:
+    number = {"value": 0.5, "low": 0.25, "high": 0.75}
+    rows = [
+        {"collection": "c", "embedder": embedder, "reranker": "none"}
+        | {"hit_rate": number, "mrr": number | {"value": value}}
+        for embedder, value in (("one", 0.4), ("two", 0.6), ("mean", 0.5))
+    ]
+    found = {"collections": [{"name": "c"}], "embedders": ["one", "two"], "rows": rows}
+    _, shown = tables.means(found)
+    assert shown == [["none", "0.5000", "0.5000", "0.2500 to 0.7500", ""]]
+
+
+def test_command_without_a_file_prints_alone(run: Run, make: Make, tmp_path: Path) -> None:
+    outcome = run("rag", "--data", str(make()), "--reranker", "none")
+    assert outcome.code == 0
+    assert "none\t1.0000" in outcome.out
+    assert [path.name for path in tmp_path.glob("*.json")] == []
 
 
 def test_command_measures_pairs_and_writes_them(run: Run, make: Make, tmp_path: Path) -> None:

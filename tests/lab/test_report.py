@@ -238,6 +238,7 @@ def test_significant_difference_is_marked() -> None:
 
 def test_single_collection_is_its_own_mean() -> None:
     found = evaluation("scifact")
+    assert "mean" not in Reader("".join(sections.evaluation(found))).text
     assert sections.quality_chart(found, 1).title == "nDCG@10, scifact, measured here"
     assert [bar.name for bar in gather.quality_bars(found)] == ["nano", "bm25"]
 

@@ -45,17 +45,16 @@ def place(axes: Axes, points: Sequence[tuple[float, float, str]], theme: Theme) 
     taken = [Bbox.from_extents(x - ROOM, y - ROOM, x + ROOM, y + ROOM) for x, y in centres]
     for at, (x, y, name) in enumerate(points):
         others = taken[:at] + taken[at + 1 :]
-        best: tuple[float, tuple[int, int, str, str], Bbox] | None = None
+        tried = []
         for where in PLACES:
             text = _write(axes, (x, y), name, where, theme)
             box = text.get_window_extent(renderer)
             text.remove()
             cost = sum(_overlap(box, other) for other in others) + _outside(box, inside)
-            if best is None or cost < best[0]:
-                best = cost, where, box
-        if best is not None:
-            _write(axes, (x, y), name, best[1], theme)
-            taken.append(best[2])
+            tried.append((cost, len(tried), box))
+        _, best, box = min(tried, key=lambda one: one[:2])
+        _write(axes, (x, y), name, PLACES[best], theme)
+        taken.append(box)
 
 
 def _write(
