@@ -45,7 +45,7 @@ def place(axes: Axes, points: Sequence[tuple[float, float, str]], theme: Theme) 
     taken = [Bbox.from_extents(x - ROOM, y - ROOM, x + ROOM, y + ROOM) for x, y in centres]
     for at, (x, y, name) in enumerate(points):
         others = taken[:at] + taken[at + 1 :]
-        tried = []
+        tried: list[tuple[float, int, Bbox]] = []
         for where in PLACES:
             text = _write(axes, (x, y), name, where, theme)
             box = text.get_window_extent(renderer)
@@ -84,6 +84,6 @@ def _overlap(one: Bbox, other: Bbox) -> float:
 
 def _outside(box: Bbox, inside: Bbox) -> float:
     """What sticks out costs more than what covers something."""
-    return 1000 * (max(inside.x0 - box.x0, 0) + max(box.x1 - inside.x1, 0)) + 1000 * (
-        max(inside.y0 - box.y0, 0) + max(box.y1 - inside.y1, 0)
-    )
+    across = max(inside.x0 - box.x0, 0) + max(box.x1 - inside.x1, 0)
+    along = max(inside.y0 - box.y0, 0) + max(box.y1 - inside.y1, 0)
+    return float(1000 * (across + along))
