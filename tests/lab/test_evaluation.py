@@ -235,6 +235,17 @@ def test_failure_half_way_goes_on_where_it_was(run: Run, make: Make) -> None:
         assert len(server.requests) == 3
 
 
+def test_interruption_says_that_the_command_goes_on(
+    run: Run, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jina_rerank_lab.evaluation.measure.measure", interrupt)
+    done = run("evaluate", "--data", make(), "--reranker", "none")
+    assert (done.code, "run the same command again to go on" in done.err) == (130, True)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -292,12 +303,13 @@ def test_model_that_is_missing_is_code_3(run: Run, make: Make) -> None:
 
 def test_page_gets_the_tables_between_its_lines(run: Run, make: Make, mini: Path) -> None:
     path = Path("page.md")
-    path.write_text(f"# Title\n\n{page.BEGIN}\nold\n{page.END}\n\nThe end.\n")
+    told = f"Between `{page.BEGIN}` and `{page.END}` are tables.\n\n"
+    path.write_text(f"{told}{page.BEGIN}\nold\n{page.END}\n\nThe end.\n")
     make("other", qrels=["q1\tsea\t1"])
     asked = ["evaluate", "--data", make(), "other", "--fuse", "--page", path]
     assert run(*asked, "--reranker", "bi:" + str(mini), "--baseline", "none").code == 0
     text = path.read_text()
-    assert text.startswith(f"# Title\n\n{page.BEGIN}\n\nMeasured on 2")
+    assert text.startswith(f"{told}{page.BEGIN}\n\nMeasured on 2")
     assert text.endswith(f"{page.END}\n\nThe end.\n")
     assert "old" not in text
     assert "| collection | queries | bm25 |" in text
@@ -306,7 +318,7 @@ def test_page_gets_the_tables_between_its_lines(run: Run, make: Make, mini: Path
 
 def test_page_of_one_collection_has_no_mean_and_no_blends(run: Run, make: Make) -> None:
     path = Path("page.md")
-    path.write_text(f"{page.BEGIN}{page.END}")
+    path.write_text(f"{page.BEGIN}\n{page.END}")
     assert run("evaluate", "--data", make(), "--reranker", "none", "--page", path).code == 0
     text = path.read_text()
     assert "| planets | 2 | 100.0 |" in text

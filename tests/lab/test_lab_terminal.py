@@ -1,4 +1,5 @@
 import io
+import re
 import sys
 
 import pytest
@@ -10,6 +11,11 @@ class Screen(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+    def lines(self) -> list[str]:
+        """What it shows, without colours."""
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", self.getvalue())
+        return [line.rstrip() for line in shown.splitlines()]
 
 
 def test_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,6 +57,26 @@ def test_table_of_a_terminal_has_columns(monkeypatch: pytest.MonkeyPatch) -> Non
     screen = Screen()
     monkeypatch.setattr(sys, "stdout", screen)
     terminal.table(["name", "value"], [["long name", "1.5"], ["b", "10.5"]])
-    lines = [line.rstrip() for line in screen.getvalue().splitlines()]
-    assert "long name" in lines[1]
-    assert [line.endswith(end) for line, end in zip(lines, ("value", "1.5", "10.5"), strict=True)]
+    assert screen.lines() == ["name       value", "long name    1.5", "b           10.5"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"), [(80, "a title of many words"), (40, "words"), (35, "words")]
+)
+def test_narrow_terminal_folds_titles_and_not_numbers(
+    monkeypatch: pytest.MonkeyPatch, columns: int, header: str
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    name = "a-name-of-30-characters-in-all"
+    terminal.table(["name", "a title of many words"], [[name, "12.5"]])
+    assert any(line.endswith(header) for line in screen.lines())
+    assert any(line.endswith("12.5") for line in screen.lines())
+
+
+def test_table_without_rows_has_its_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    terminal.table(["name", "value"], [])
+    assert screen.lines() == ["name  value"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from ..store import Store
 from ..terminal import UsageError
 from . import first_stage, measure, metrics, page, summary, tables
 from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured, Sample
+from .plan import Plan
 
 RESULT = "evaluation.json"
 """The file of the result in the folder that the user names."""
@@ -151,7 +151,7 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
         raise UsageError(msg)
     if renew is not None:
         page.check(renew)
-    plan = _Plan.of(retriever, metric, reranker, baseline)
+    plan = Plan.of(retriever, metric, reranker, baseline)
     options = {
         "max_length": max_length,
         "overlength": overlength,
@@ -183,59 +183,12 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
 
 @contextmanager
 def _going_on() -> Iterator[None]:
-    """Say after a failure that not everything was in vain."""
+    """Say after a failure, or Ctrl-C, that not everything was in vain."""
     try:
         yield
-    except JinaRerankError:
+    except (JinaRerankError, KeyboardInterrupt):
         terminal.say("what was computed is kept: run the same command again to go on")
         raise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What is measured, checked.
-
-    Attributes:
-        retriever: The first stage as the user named it.
-        first: Its name as a system.
-        measures: The metrics.
-        rerankers: The specs.
-        baselines: The systems that others are compared with.
-    """
-
-    retriever: str
-    first: str
-    measures: Mapping[str, Any]
-    rerankers: Sequence[str]
-    baselines: Sequence[str]
-
-    @classmethod
-    def of(
-        cls,
-        retriever: str,
-        metric: Sequence[str],
-        specs: Sequence[str],
-        baseline: Sequence[str] | None,
-    ) -> "_Plan":
-        first = measure.first_name(retriever)
-        wanted = [spec for spec in dict.fromkeys(specs) if spec != rerankers.NONE]
-        named = [first if name == rerankers.NONE else name for name in baseline or [first]]
-        unknown = [name for name in named if name not in {first, *wanted}]
-        if unknown:
-            msg = f"--baseline {unknown[0]} is not measured: add --reranker {unknown[0]}"
-            raise UsageError(msg)
-        try:
-            measures = metrics.parse(list(dict.fromkeys(metric)))
-        except ValueError as error:
-            msg = f"--metric: {error}"
-            raise UsageError(msg) from error
-        return cls(
-            retriever=retriever,
-            first=first,
-            measures=measures,
-            rerankers=wanted,
-            baselines=list(dict.fromkeys(named)),
-        )
 
 
 def _reranker(spec: str, kept: Store, options: Mapping[str, Any]) -> Reranker:
@@ -253,7 +206,7 @@ def _reranker(spec: str, kept: Store, options: Mapping[str, Any]) -> Reranker:
 def _measure(  # noqa: PLR0913 - its parts
     chosen: Sample,
     found: Run,
-    plan: _Plan,
+    plan: Plan,
     models: Mapping[str, Reranker],
     *,
     fuse: bool,
@@ -269,7 +222,7 @@ def _measure(  # noqa: PLR0913 - its parts
     return each
 
 
-def _finish(plan: _Plan, measured: list[Measured], *, out: Path | None, renew: Path | None) -> None:
+def _finish(plan: Plan, measured: list[Measured], *, out: Path | None, renew: Path | None) -> None:
     if measured[0].blends:
         measured = measure.fused(measured, plan.measures)
     setting = {

@@ -44,12 +44,12 @@ def _around(path: Path) -> tuple[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{str(path)!r} cannot be read as a page: {error}"
         raise InputError(msg) from error
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
+    # Lines of their own: a page may also tell about them.
+    found = re.fullmatch(f"(.*^){BEGIN}$.*^{END}$(.*)", page, re.DOTALL | re.MULTILINE)
+    if found is None:
         msg = f"{str(path)!r} has no lines {BEGIN!r} and {END!r}, between which the tables go"
         raise InputError(msg)
-    return before, after
+    return found[1], found[2]
 
 
 def text(result: Mapping[str, Any]) -> str:
