@@ -272,7 +272,7 @@ def test_model_that_cannot_be_had_is_left_out_and_said(
     run: Run, make: Make, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"{BEGIN}{END}")
+    page.write_text(f"{BEGIN}\n{END}\n")
     outcome = run(
         *("rag", "--data", str(make()), "--sample", "1", "--reranker", "./nowhere"),
         *("--embedder", "Cohere-embed-english-v3.0", "--embedder", "all-MiniLM-L6-v2"),

@@ -400,3 +400,10 @@ def test_file_that_holds_no_results_is_named(run: Run, tmp_path: Path) -> None:
     outcome = run("report", "x.json")
     assert outcome.code == 1
     assert "x.json" in outcome.err
+
+
+def test_results_of_a_kind_that_is_not_shown_are_refused(run: Run, tmp_path: Path) -> None:
+    results.write(tmp_path / "d.json", "distillation", {"made": MADE})
+    outcome = run("report", "d.json")
+    assert outcome.code == 1
+    assert "is of kind 'distillation'; a report shows evaluation, rag, benchmark" in outcome.err

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from jina_rerank.lines import InputError
+
 from .. import published, results
 from ..benchmark.contenders import AUTO
 from ..benchmark.workloads import PASSAGES
@@ -15,6 +17,9 @@ from .charts import Bar, Point
 
 Result: TypeAlias = Mapping[str, Any]
 """A file of results."""
+
+KINDS = ("evaluation", "rag", "benchmark")
+"""What the page shows."""
 
 FEW = 2
 """Contenders that are worth a chart."""
@@ -33,16 +38,19 @@ def read(paths: Iterable[Path]) -> Results:
     """Read files of results.
 
     Raises:
-        InputError: One of them is none.
+        InputError: One of them is none, or of a kind that the page does not show.
     """
-    every = [results.read(path) for path in paths]
-    kinds = {
-        kind: [one for one in every if one["kind"] == kind]
-        for kind in ("evaluation", "rag", "benchmark")
-    }
-    return Results(
-        evaluations=kinds["evaluation"], rags=kinds["rag"], benchmarks=kinds["benchmark"]
+    every = []
+    for path in paths:
+        result = results.read(path)
+        if result["kind"] not in KINDS:
+            msg = f"{str(path)!r} is of kind {result['kind']!r}; a report shows {', '.join(KINDS)}"
+            raise InputError(msg)
+        every.append(result)
+    evaluations, rags, benchmarks = (
+        [one for one in every if one["kind"] == kind] for kind in KINDS
     )
+    return Results(evaluations=evaluations, rags=rags, benchmarks=benchmarks)
 
 
 def whole(result: Result) -> str:
