@@ -10,7 +10,7 @@ from ..benchmark import tables as speed
 from ..evaluation.summary import MEAN
 from ..evaluation.tables import SIGNIFICANT, hundredths, probability
 from ..published import Published
-from ..terminal import PROGRAM
+from ..terminal import PROGRAM, count
 from . import charts, gather
 from .charts import Bar
 from .drawing import Chart, to_html
@@ -114,7 +114,7 @@ def quality_chart(result: Result, number: int) -> Chart:
     return Chart(
         name=f"quality-{number}",
         title=f"{metric}, {where}, measured here",
-        note=f"Lines are {100 * result['confidence']:.0f} % intervals over queries.",
+        note=f"{interval(result)} over queries.".capitalize(),
         draw=partial(
             charts.intervals,
             bars=gather.quality_bars(result),
@@ -193,8 +193,8 @@ def rag_chart(result: Result, number: int) -> Chart:
     return Chart(
         name=f"rag-{number}",
         title=f"MRR of the {result['top_n']} best, measured here",
-        note=f"Mean over {len(result['embedders'])} embedding model(s); lines are "
-        f"{100 * result['confidence']:.0f} % intervals over questions.",
+        note=f"Mean over {count(len(result['embedders']), 'embedding model')}; "
+        f"{interval(result)} over questions.",
         draw=partial(charts.intervals, bars=gather.rag_bars(result, "mrr"), label="MRR", digits=3),
     )
 
@@ -380,3 +380,8 @@ def absent(how: str, *, what: str = "Nothing of this is in these results.") -> H
 def labelled(badge: Html, text: str) -> Html:
     """Write whose numbers a table has, and what they are."""
     return join([badge, " ", text])
+
+
+def interval(result: Result) -> str:
+    """Say what the lines of a chart are."""
+    return f"lines are {100 * result['confidence']:.0f}\N{NO-BREAK SPACE}% intervals"
