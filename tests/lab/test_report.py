@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from jina_rerank_lab import published, results
-from jina_rerank_lab.report import charts, drawing, gather, labels, page, sections, theme
+from jina_rerank_lab.report import charts, drawing, gather, labels, page, quality, speed, theme
 from jina_rerank_lab.report.charts import Bar, Point
 from jina_rerank_lab.report.drawing import NARROW, WIDE, Chart
 from jina_rerank_lab.report.gather import Results
@@ -224,7 +224,7 @@ def test_every_published_number_is_on_the_page_under_its_own_title() -> None:
 
 
 def test_published_model_that_was_measured_has_its_number_beside() -> None:
-    parts, _ = sections.quality(EVERYTHING)
+    parts, _ = quality.quality(EVERYTHING)
     rows = Reader("".join(parts)).text
     assert "jina-reranker-v1-turbo-en 38M 49.60 70.0" in rows
     assert "jina-reranker-v1-tiny-en 33M 48.54 - its weights are on the Hugging Face hub" in rows
@@ -232,19 +232,19 @@ def test_published_model_that_was_measured_has_its_number_beside() -> None:
 
 
 def test_significant_difference_is_marked() -> None:
-    parts = "".join(sections.evaluation(evaluation("scifact", "nq")))
+    parts = "".join(quality.evaluation(evaluation("scifact", "nq")))
     assert Reader(parts).text.count("60.0*") == 1
 
 
 def test_single_collection_is_its_own_mean() -> None:
     found = evaluation("scifact")
-    assert "mean" not in Reader("".join(sections.evaluation(found))).text
-    assert sections.quality_chart(found, 1).title == "nDCG@10, scifact, measured here"
+    assert "mean" not in Reader("".join(quality.evaluation(found))).text
+    assert quality.quality_chart(found, 1).title == "nDCG@10, scifact, measured here"
     assert [bar.name for bar in gather.quality_bars(found)] == ["nano", "bm25"]
 
 
 def test_system_alone_differs_from_nothing() -> None:
-    assert sections.differences(evaluation("scifact", systems=("bm25",))) == []
+    assert quality.differences(evaluation("scifact", systems=("bm25",))) == []
 
 
 def test_mean_of_one_embedding_model_is_its_own() -> None:
@@ -264,31 +264,31 @@ def test_published_quality_never_shares_a_chart_with_a_measured_one() -> None:
 
 def test_single_point_makes_no_chart() -> None:
     assert gather.measured_points(evaluation("scifact"), {"nano": 50.0}) == []
-    _, drawn = sections.trade(
+    _, drawn = speed.trade(
         Results(evaluations=[evaluation("scifact")], rags=[], benchmarks=[SHAPES])
     )
     assert [chart.name for chart in drawn] == ["published-quality-against-throughput"]
 
 
 def test_shape_without_a_speed_is_named_with_the_command() -> None:
-    parts, _ = sections.trade(Results(evaluations=[], rags=[], benchmarks=[PEERS]))
+    parts, _ = speed.trade(Results(evaluations=[], rags=[], benchmarks=[PEERS]))
     assert "The speed of jina-reranker-v1-base-en" in Reader("".join(parts)).text
 
 
 def test_contender_that_did_not_run_says_why_in_its_line() -> None:
-    parts, _ = sections.speeds(EVERYTHING)
+    parts, _ = speed.speeds(EVERYTHING)
     assert "fastembed style did not run: pip install onnx" in Reader("".join(parts)).text
 
 
 def test_contenders_without_anybody_to_compare_with_have_no_note() -> None:
     alone = line("turbo", "engine auto")
     del alone["compared_with"]
-    assert "against" not in sections.speed_table("100 documents", [alone])
+    assert "against" not in speed.speed_table("100 documents", [alone])
 
 
 def test_few_contenders_make_a_table_and_no_chart() -> None:
     two = benchmark(line("turbo", "engine auto"), line("turbo", "engine float32"))
-    _, drawn = sections.speeds(Results(evaluations=[], rags=[], benchmarks=[two]))
+    _, drawn = speed.speeds(Results(evaluations=[], rags=[], benchmarks=[two]))
     assert drawn == []
 
 

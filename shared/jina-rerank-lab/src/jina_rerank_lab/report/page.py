@@ -3,20 +3,20 @@
 from importlib.resources import files
 
 from ..evaluation.page import GIGA
-from . import sections
+from . import quality, retrieval, speed
 from .drawing import Chart
 from .gather import Result, Results
 from .markup import Html, command, element, join
-from .sections import MEASURED, PUBLISHED
+from .pieces import MEASURED, PUBLISHED
 from .theme import DARK, LIGHT, variables
 
 TITLE = "Rerankers, measured"
 SECTIONS = (
-    ("quality", "Quality", sections.quality),
-    ("rag", "Retrieval for RAG", sections.rag),
-    ("trade", "Quality against throughput", sections.trade),
-    ("speed", "Speed, memory and cost", sections.speeds),
-    ("length", "Length, up to 8,192 tokens", sections.lengths),
+    ("quality", "Quality", quality.quality),
+    ("rag", "Retrieval for RAG", retrieval.rag),
+    ("trade", "Quality against throughput", speed.trade),
+    ("speed", "Speed, memory and cost", speed.speeds),
+    ("length", "Length, up to 8,192 tokens", speed.lengths),
 )
 
 
