@@ -13,11 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from jina_rerank_lab.benchmark import checkpoints
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer
 
-from . import checkpoints, machine
+from . import machine
 from .parts import PARTS
 from .report import Section
 from .run import Run

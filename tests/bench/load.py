@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from . import machine
+from jina_rerank_lab.benchmark.memory import kibibytes
 
 PATH = "/v1/rerank"
 OK = 200
@@ -157,7 +157,7 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 async def watch(pid: int, memory: list[int]) -> None:
     """Note the memory of a process until cancelled."""
     while True:
-        memory.append(machine.kibibytes(Path(f"/proc/{pid}/status"), "VmRSS"))
+        memory.append(kibibytes(Path(f"/proc/{pid}/status"), "VmRSS"))
         await asyncio.sleep(SAMPLE)
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jina_rerank_lab.benchmark import checkpoints, wordpiece
+from jina_rerank_lab.benchmark.checkpoints import Shape, layer_norm, linear
 from tokenizers import Tokenizer
-
-from . import checkpoints, wordpiece
-from .checkpoints import Shape, layer_norm, linear
 
 MINILM: dict[str, Any] = {
     "architectures": ["BertForSequenceClassification"],

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jina_rerank_lab.benchmark.measure import Result
+from jina_rerank_lab.benchmark.summary import summarise
+from jina_rerank_lab.benchmark.workloads import Workload
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-
-from .measure import Result
-from .summary import summarise
-from .workloads import Workload
 
 SKIPPED = "skipped"
 NOTHING = "-"

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jina_rerank_lab.benchmark import checkpoints, wordpiece
+from jina_rerank_lab.benchmark.workloads import vocabulary_words
 from tokenizers import Tokenizer
 
-from . import checkpoints, minilm, wordpiece
-from .workloads import vocabulary_words
+from . import minilm
 
 PEER_MODEL = "MiniLM-L-6"
 WORDPIECE = ("base", PEER_MODEL)

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
+from jina_rerank_lab.benchmark.worker import WARM_UP
 from jina_rerank_server import logs
 from jina_rerank_server.access import Access
 from jina_rerank_server.app import Server
@@ -23,8 +24,6 @@ from jina_rerank_server.running import bind, run
 from jina_rerank_server.served import Model, Served
 
 from jina_rerank import Reranker, Scores
-
-from .worker import WARM_UP
 
 HOST = "127.0.0.1"
 NAME = "served"
@@ -96,7 +95,7 @@ def score(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
     """Load a checkpoint, then score what comes through the pipe until it closes."""
     del name
     reranker = engine(directory).load()
-    reranker.score(*WARM_UP)
+    reranker.score(*WARM_UP[0])
     pipe.send(READY)
     while True:
         try:

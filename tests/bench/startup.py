@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from .workloads import Workload
+from jina_rerank_lab.benchmark.workloads import Workload
 
 SCRIPT = Path(__file__).with_name("first_answer.py")
 STEPS = (
@@ -98,7 +98,8 @@ def first_answers(models: Sequence[tuple[str, str, Workload]], *, rounds: int) -
     with tempfile.TemporaryDirectory() as folder:
         jobs = []
         for at, (_, model, workload) in enumerate(models):
-            job = {"model": model, "query": workload.query, "documents": workload.documents}
+            ((query, documents),) = workload.requests
+            job = {"model": model, "query": query, "documents": documents}
             jobs.append(Path(folder) / f"{at}.json")
             jobs[-1].write_text(json.dumps(job), encoding="utf-8")
         turns = [[answer(job) for job in jobs] for _ in range(rounds + 1)][1:]

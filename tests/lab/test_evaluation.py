@@ -347,6 +347,6 @@ def test_page_says_which_collections_have_other_depths() -> None:
     facts = [{"name": n, "candidates": d} for n, d in (("a", 100), ("b", 100), ("c", 20))]
     text = page._depths({"collections": facts, "retriever": "bm25"})
     assert text == "Each query has the 100 best candidates of bm25; 20 on c."
-    assert page._where(made) == (
+    assert page.where(made) == (
         "Measured on 2024-04-18: Fast CPU, 2 cores, 8 GiB, GPU; jina-rerank 1, torch 2."
     )

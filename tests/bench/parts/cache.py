@@ -9,15 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from random import Random
 
+from jina_rerank_lab.benchmark import workloads
+from jina_rerank_lab.benchmark.contenders import AUTO, CACHED, CACHED_SCORES
+from jina_rerank_lab.benchmark.summary import largest_difference, noisy
+from jina_rerank_lab.benchmark.worker import Loaded, Sample, Worker
+from jina_rerank_lab.benchmark.workloads import Workload
+
 from jina_rerank.cache import LeastRecentlyUsed
 
-from .. import workloads
-from ..contenders import AUTO, CACHED, CACHED_SCORES
 from ..report import Section, milliseconds, table, times
 from ..run import Run
-from ..summary import largest_difference, noisy
-from ..worker import Loaded, Sample, Worker
-from ..workloads import Workload
 
 CALLS = {
     "plain": "no cache",
@@ -54,15 +55,18 @@ def ask(plain: Worker, cached: Worker, workload: Workload, *, seed: int) -> Roun
     """Run the calls of one round; what half a call has to know is asked for unmeasured."""
     first, second = (asked_anew(workload, seed=2 * seed + offset) for offset in range(2))
     without, misses, hits = plain.score(first), cached.score(first), cached.score(first)
-    cached.score(replace(second, documents=second.documents[::2], lengths=second.lengths[::2]))
+    ((query, documents),) = second.requests
+    half = ((query, documents[::2]),)
+    cached.score(replace(second, requests=half, lengths=second.lengths[::2]))
     return Round(plain=without, misses=misses, hits=hits, half=cached.score(second))
 
 
 def asked_anew(workload: Workload, *, seed: int) -> Workload:
     """Put the words of the query into another order: as many tokens, and another query."""
-    words = workload.query.split()
+    ((query, documents),) = workload.requests
+    words = query.split()
     Random(seed).shuffle(words)  # noqa: S311 - texts are no secret
-    return replace(workload, query=" ".join(words))
+    return replace(workload, requests=((" ".join(words), documents),))
 
 
 def bytes_per_score(count: int = CACHED_SCORES) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import workloads
-from ..contenders import AUTO, FLOAT32, REFERENCE
-from ..measure import Entrant, Result, compare
+from jina_rerank_lab.benchmark import workloads
+from jina_rerank_lab.benchmark.contenders import AUTO, FLOAT32, REFERENCE
+from jina_rerank_lab.benchmark.measure import Entrant, Result, compare
+from jina_rerank_lab.benchmark.summary import chosen_types, values, warnings
+from jina_rerank_lab.benchmark.workloads import Workload
+
 from ..report import LEGEND, Section, compared
 from ..run import Run
-from ..summary import chosen_types, values, warnings
-from ..workloads import Workload
 
 Comparison = tuple[Workload, Sequence[Result]]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from importlib.resources import files
 
+from jina_rerank_lab.benchmark import workloads
+from jina_rerank_lab.benchmark.summary import noisy
 from tokenizers import Tokenizer
 
-from .. import startup, workloads
+from .. import startup
 from ..report import Section, milliseconds, table
 from ..run import Run
 from ..startup import ANSWERED, STEPS, FirstAnswer, ImportTime
-from ..summary import noisy
 
 MODULE = "jina_rerank"
 GOAL = 0.1  # seconds for the import

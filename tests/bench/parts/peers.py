@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
-from .. import workloads
-from ..contenders import CROSS_ENCODER, FLOAT32, PEER_BATCH_SIZE
-from ..measure import Entrant, compare
+from jina_rerank_lab.benchmark import workloads
+from jina_rerank_lab.benchmark.contenders import CROSS_ENCODER, FLOAT32
+from jina_rerank_lab.benchmark.measure import Entrant, compare
+from jina_rerank_lab.benchmark.torch_peers import CROSS_ENCODER_BATCH
+
 from ..report import Section
 from ..run import PEER_MODEL, Run
 from . import engine
@@ -22,14 +23,16 @@ def measure(run: Run) -> Section:
     directory = run.checkpoint(PEER_MODEL)
     entrants = [
         Entrant(name=who.name, contender=who, directory=directory, workload=workload)
-        for who in (CROSS_ENCODER, replace(FLOAT32, library="transformers"))
+        for who in (CROSS_ENCODER, FLOAT32)
     ]
     results = compare(entrants, rounds=run.rounds, say=run.say)
     versions = ", ".join(map(installed, LIBRARIES))
     return engine.section(
         "Another cross-encoder, shape of ms-marco-MiniLM-L-6-v2, random weights",
         [(workload, results)],
-        notes=(f"CrossEncoder.predict in batches of {PEER_BATCH_SIZE}, its default; {versions}",),
+        notes=(
+            f"CrossEncoder.predict in batches of {CROSS_ENCODER_BATCH}, its default; {versions}",
+        ),
     )
 
 

@@ -11,17 +11,18 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
+from jina_rerank_lab.benchmark import workloads
+from jina_rerank_lab.benchmark.measure import rotated
+from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.workloads import Shape, log_normal
 from rich.table import Table
 from tokenizers import Tokenizer
 
-from .. import load, machine, workloads
+from .. import load, machine
 from ..load import Call, Load, percentile
-from ..measure import rotated
 from ..report import NOTHING, Section, megabytes, table, times
 from ..run import Run
 from ..serving import BATCHERS, HOST, Asked, Offline, Process, score, serve
-from ..summary import noisy
-from ..workloads import Shape, log_normal
 
 OFFLINE = "engine, no server"
 CLIENTS, QUICK_CLIENTS = 64, 8
@@ -132,7 +133,8 @@ def texts(tokenizer: Tokenizer, sizes: Sequence[int]) -> Texts:
     for seed, size in enumerate(sizes):
         shape = Shape(name="served", lengths=log_normal(size, seed=seed))
         workload = workloads.build(shape, tokenizer, words=words, seed=seed)
-        asked.append((workload.query, list(workload.documents)))
+        ((query, documents),) = workload.requests
+        asked.append((query, list(documents)))
         tokens += sum(shape.lengths)
     bodies = tuple(load.build(*each) for each in asked)
     return Texts(asked=tuple(asked), bodies=bodies, tokens=tokens)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from jina_rerank_lab.benchmark import checkpoints, claims, workloads
+from jina_rerank_lab.benchmark.claims import CLAIMS, Footprint
+from jina_rerank_lab.benchmark.contenders import AUTO, FLOAT32
+from jina_rerank_lab.benchmark.measure import Entrant, Result, compare
+from jina_rerank_lab.benchmark.summary import chosen_types, warnings
+from jina_rerank_lab.benchmark.workloads import Workload, vocabulary_words
 from rich.table import Table
 
-from .. import checkpoints, claims, workloads
-from ..claims import CLAIMS, Footprint
-from ..contenders import AUTO, FLOAT32
-from ..measure import Entrant, Result, compare
 from ..report import NOTHING, SKIPPED, Section, megabytes, table, times
 from ..run import Run
-from ..summary import chosen_types, warnings
-from ..workloads import Workload, vocabulary_words
 
 MODELS = ("base", "turbo", "tiny")  # the first is what the others are compared with
 TYPES = (FLOAT32, AUTO)

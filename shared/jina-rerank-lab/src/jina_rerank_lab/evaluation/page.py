@@ -18,18 +18,23 @@ GIGA = 1 << 30
 
 
 def renew(path: Path, result: Mapping[str, Any]) -> None:
-    """Put the tables of a result on a page, in the place of those that are there.
+    """Put the tables of a result on a page; raises as `put` does."""
+    put(path, text(result))
+
+
+def put(path: Path, measured: str) -> None:
+    """Put what was measured on a page, in the place of what is there.
 
     Raises:
-        InputError: The page cannot be read, or has no place for them.
+        InputError: The page cannot be read, or has no place for it.
     """
     before, after = _around(path)
     with written(path) as file:
-        file.write(f"{before}{BEGIN}\n\n{text(result)}\n\n{END}{after}")
+        file.write(f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}")
 
 
 def check(path: Path) -> None:
-    """Raise as `renew` would, before hours of work."""
+    """Raise as `put` would, before hours of work."""
     _around(path)
 
 
@@ -52,7 +57,7 @@ def text(result: Mapping[str, Any]) -> str:
     main = result["metrics"][0]
     baseline = result["baselines"][0]
     parts = [
-        _where(result["made"]),
+        where(result["made"]),
         f"{main}, in hundredths; {tables.MARK} differs from {baseline} (p < {tables.SIGNIFICANT}):",
         markdown(tables.quality(result, main), left=2),
         _depths(result),
@@ -74,7 +79,8 @@ def text(result: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _where(made: Mapping[str, Any]) -> str:
+def where(made: Mapping[str, Any]) -> str:
+    """Say when and on what something was measured."""
     machine, versions = made["machine"], made["versions"]
     gpu = f", {machine['gpu']}" if machine["gpu"] is not None else ""
     cpu = re.sub(r"\s+", " ", machine["cpu"])

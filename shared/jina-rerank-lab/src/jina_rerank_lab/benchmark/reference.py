@@ -7,8 +7,6 @@ bias as full matrices. The weights decide the precision: a float64 state gives a
 Shapes: B sequences, L positions, H heads, D head width, C hidden width, I intermediate width.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,11 +47,16 @@ def logits(
         One logit per sequence, (N,).
     """
     types = [[0] * len(sequence) for sequence in sequences] if types is None else types
+    device = next(iter(state.values())).device
     batches = [slice(at, at + batch_size) for at in range(0, len(sequences), batch_size)]
     with torch.inference_mode():
         return torch.cat(
             [
-                padded_logits(state, config, *pad(sequences[batch]), pad(types[batch])[0])
+                padded_logits(
+                    state,
+                    config,
+                    *(part.to(device) for part in (*pad(sequences[batch]), pad(types[batch])[0])),
+                )
                 for batch in batches
             ]
         )
@@ -75,7 +78,7 @@ def padded_logits(
         One logit per row, (B,).
     """
     x = embed(state, config, ids, token_type_ids)
-    bias = alibi(config["num_attention_heads"], ids.shape[1]).to(x.dtype)
+    bias = alibi(config["num_attention_heads"], ids.shape[1]).to(x)
     padding = (1 - mask.to(x.dtype))[:, None, None, :] * torch.finfo(x.dtype).min
     for number in range(config["num_hidden_layers"]):
         layer = f"bert.encoder.layer.{number}"
@@ -96,9 +99,9 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def cast(state: State, dtype: torch.dtype) -> dict[str, Tensor]:
+def cast(state: State, dtype: torch.dtype, device: str = "cpu") -> dict[str, Tensor]:
     """Convert every tensor; the models are published in bfloat16 and scored in float32."""
-    return {name: tensor.to(dtype) for name, tensor in state.items()}
+    return {name: tensor.to(device, dtype) for name, tensor in state.items()}
 
 
 def slopes(heads: int) -> Tensor:

@@ -1,8 +1,7 @@
 """A contender in a process of its own, so that its time and its memory are its own."""
 
-from __future__ import annotations
-
 import gc
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +14,13 @@ from typing import Any, Self
 import torch
 from torch.nn import functional
 
-from . import machine
-from .contenders import CONTENDERS, Contender, Scorer
+from jina_rerank.types import Request
+
+from . import memory
+from .contenders import Contender, Scorer, find
 from .workloads import Workload
 
-WARM_UP = ("warm up", ["A short text that touches every weight."])
+WARM_UP = (("warm up", ("A short text that touches every weight.",)),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,7 @@ class Sample:
     """One call: seconds from strings to scores, and the peak in bytes above the loaded model.
 
     `exact` is false where the kernel cannot reset its high-water mark; the true peak may then be
-    higher than `peak`.
+    higher than `peak`. On a GPU the peak is that of its memory, as torch's allocator counts it.
     """
 
     seconds: float
@@ -56,16 +57,26 @@ class Worker:
     Args:
         contender: One of `CONTENDERS`; the process finds it by its name.
         directory: The checkpoint.
+        device: Where it runs.
+        batch: Sequences that are padded together, by those who pad; None is the contender's first.
 
     Raises:
         EOFError: Also from `score`: the process died; its traceback is on stderr.
     """
 
-    def __init__(self, contender: Contender, directory: Path) -> None:
+    def __init__(
+        self,
+        contender: Contender,
+        directory: Path,
+        *,
+        device: str = "cpu",
+        batch: int | None = None,
+    ) -> None:
         context = get_context("spawn")
         self.contender = contender
+        self.batch = contender.batch_sizes[0] if batch is None else batch
         self._pipe, theirs = context.Pipe()
-        arguments = (theirs, contender.name, directory)
+        arguments = (theirs, contender.name, directory, device, self.batch)
         self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -74,44 +85,49 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._pipe.close()  # the process ends when it reads the end of the pipe
+        if kind is not None:
+            self._process.terminate()  # it may be in the middle of a call of minutes
         self._process.join()
 
     def score(self, workload: Workload) -> Sample:
         """Run one call."""
-        self._pipe.send((workload.query, list(workload.documents)))
+        self._pipe.send(workload.requests)
         measured: Sample = self._pipe.recv()
         return measured
 
 
-def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
+def serve(
+    pipe: "Connection[Any, Any]", name: str, directory: Path, device: str, batch: int
+) -> None:
     """Load the named contender, then score what comes through the pipe until it closes."""
-    contender = next(contender for contender in CONTENDERS if contender.name == name)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that this process
+    contender = find(name)
     touch_torch()
     gc.collect()
-    before = machine.resident_memory()
+    before = memory.resident()
     began = time.perf_counter()
-    scorer = contender.start(directory)
+    scorer = contender.start(directory, device=device, batch=batch)
     seconds = time.perf_counter() - began
     began = time.perf_counter()
-    scorer.score(*WARM_UP)
+    scorer.score(WARM_UP)
     first_call = time.perf_counter() - began
     gc.collect()
     pipe.send(
         Loaded(
-            dtype=dominant_dtype(),
+            dtype=contender.dtype or dominant_dtype(),
             seconds=seconds,
             first_call=first_call,
-            resident=machine.resident_memory() - before,
+            resident=memory.held(device) - (before if device == "cpu" else 0),
         )
     )
     while True:
         try:
-            query, documents = pipe.recv()
+            requests = pipe.recv()
         except EOFError:
             break
-        pipe.send(sample(scorer, query, documents))
+        pipe.send(sample(scorer, requests, device))
     scorer.close()
 
 
@@ -123,15 +139,15 @@ def touch_torch() -> None:
         functional.layer_norm(functional.gelu(functional.linear(x, x[0, 0])), (64,))
 
 
-def sample(scorer: Scorer, query: str, documents: Sequence[str]) -> Sample:
+def sample(scorer: Scorer, requests: Sequence[Request], device: str) -> Sample:
     """Time one call and watch its memory."""
     gc.collect()
-    before = machine.resident_memory()
-    exact = machine.reset_peak_memory()
+    before = memory.held(device)
+    exact = memory.forget_peak(device)
     began = time.perf_counter()
-    scores = scorer.score(query, documents)
+    scores = scorer.score(requests)
     seconds = time.perf_counter() - began
-    peak = machine.peak_memory() - before
+    peak = memory.most(device) - before
     return Sample(seconds=seconds, peak=peak, exact=exact, scores=scores)
 
 
@@ -139,6 +155,6 @@ def dominant_dtype() -> str:
     """Return the type that most bytes of the loaded tensors have: what was chosen, seen outside."""
     sizes: Counter[str] = Counter()
     for thing in gc.get_objects():
-        if issubclass(type(thing), torch.Tensor):
+        if type(thing) in {torch.Tensor, torch.nn.Parameter}:  # compilers keep others, sizeless
             sizes[str(thing.dtype).removeprefix("torch.")] += thing.nbytes
     return sizes.most_common(1)[0][0] if sizes else "unknown"

@@ -1,7 +1,5 @@
 """What follows from the measurements: one result beside another, and what to warn of."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -6,23 +6,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from jina_rerank_lab.benchmark import checkpoints, reference, summary, wordpiece, workloads
+from jina_rerank_lab.benchmark.claims import CLAIMS, Claim, Footprint
+from jina_rerank_lab.benchmark.contenders import CROSS_ENCODER, Contender
+from jina_rerank_lab.benchmark.measure import Entrant, Result, obstacle, rotated
+from jina_rerank_lab.benchmark.worker import Loaded, Sample
+from jina_rerank_lab.benchmark.workloads import Workload
 from rich.console import Console
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from jina_rerank.models import find
-from tests.bench import checkpoints, minilm, reference, summary, wordpiece, workloads
-from tests.bench.claims import CLAIMS, Claim, Footprint
-from tests.bench.contenders import CROSS_ENCODER, Contender
-from tests.bench.measure import Entrant, Result, obstacle, rotated
+from tests.bench import minilm
 from tests.bench.parts import cache, engine, first_answer, shapes
 from tests.bench.report import Section, milliseconds, times
 from tests.bench.startup import STEPS, FirstAnswer, ImportTime, first_answers
-from tests.bench.worker import Loaded, Sample
-from tests.bench.workloads import Workload
 
 PUBLISHED = {"tiny": 33_046_273, "turbo": 37_771_777, "base": 137_369_089}
-WORKLOAD = Workload(name="two", query="a", documents=("b", "c"), lengths=(30, 600))
+WORKLOAD = Workload(name="two", requests=(("a", ("b", "c")),), lengths=(30, 600))
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +109,9 @@ def test_two_tokenizers_read_the_same_words_at_equal_token_counts(v1: Tokenizer)
     words = workloads.vocabulary_words(other)
     shape = workloads.Shape(name="three", lengths=(40, 90, 60))
     one, two = (workloads.build(shape, tokenizer, words=words) for tokenizer in (v1, other))
-    assert one.query == two.query
-    pairs = list(zip(one.documents, two.documents, strict=True))
+    ((query, texts),), ((same, longer_texts),) = one.requests, two.requests
+    assert query == same
+    pairs = list(zip(texts, longer_texts, strict=True))
     assert [longer.split()[:-1] for _, longer in pairs] == [text.split() for text, _ in pairs]
 
 
@@ -189,7 +191,7 @@ def test_no_entrant_gives_no_turns() -> None:
 
 
 def test_missing_library_is_an_obstacle_that_names_the_fix() -> None:
-    peer = Contender(name="peer", start=CROSS_ENCODER.start, library="no_such_library")
+    peer = Contender(name="peer", start=CROSS_ENCODER.start, libraries=("no_such_library",))
     entrant = Entrant(name="peer", contender=peer, directory=Path(), workload=WORKLOAD)
     assert obstacle(entrant) == "pip install no-such-library"
 
@@ -255,11 +257,12 @@ def test_numbers_get_decimals_only_while_they_are_small() -> None:
 
 
 def test_query_asked_anew_is_another_with_the_same_words() -> None:
-    workload = Workload(name="one", query="a b c d e f", documents=("x",), lengths=(11,))
-    one, two = (cache.asked_anew(workload, seed=seed) for seed in (1, 2))
-    assert one.query != two.query
-    assert sorted(one.query) == sorted(two.query) == sorted(workload.query)
-    assert one.documents == workload.documents
+    workload = Workload(name="one", requests=(("a b c d e f", ("x",)),), lengths=(11,))
+    asked = [cache.asked_anew(workload, seed=seed).requests for seed in (1, 2)]
+    (((one, documents),), ((two, _),)) = asked
+    assert one != two
+    assert sorted(one) == sorted(two) == sorted("a b c d e f")
+    assert documents == ("x",)
 
 
 def test_score_in_memory_takes_about_as_many_bytes_as_documented() -> None:
@@ -329,6 +332,6 @@ def test_cached_calls_stand_beside_the_one_without() -> None:
 
 
 def test_fresh_process_passes_every_step_to_its_answers() -> None:
-    workload = Workload(name="one", query="bread", documents=("yeast",), lengths=(5,))
+    workload = Workload(name="one", requests=(("bread", ("yeast",)),), lengths=(5,))
     (answer,) = first_answers([("nano", "nano", workload)], rounds=1)
     assert [len(steps) for steps in answer.rounds] == [len(STEPS)]

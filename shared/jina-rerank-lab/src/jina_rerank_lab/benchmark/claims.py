@@ -1,7 +1,5 @@
 """What Jina AI published of turbo and tiny, and the same quantities of what is measured."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -146,6 +144,10 @@ CLAIMS = (
 
 
 def values(claim: Claim, measured: Mapping[str, Mapping[str, Footprint]]) -> dict[str, Any]:
-    """Return a claim and its ratios for JSON."""
-    ratios = {name: claim.ratio(models) for name, models in measured.items()}
-    return {"claim": claim.text, "published": claim.published, "measured ratio": ratios}
+    """Return a claim, its ratios, and how they are written, for JSON."""
+    return {
+        "claim": claim.text,
+        "published": claim.published,
+        "measured_ratio": {name: claim.ratio(models) for name, models in measured.items()},
+        "measured": {name: claim.measured(models) for name, models in measured.items()},
+    }

@@ -3,8 +3,6 @@
 They cost no download and run at the speed of the real ones; only their scores mean nothing.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

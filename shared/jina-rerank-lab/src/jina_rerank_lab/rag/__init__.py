@@ -1,0 +1,1 @@
+"""The RAG benchmark of the announcement: embedding models times rerankers, hit rate and MRR."""

@@ -1,0 +1,81 @@
+"""What a whole RAG benchmark says: hit rate and MRR of every pair, and their means."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..evaluation import significance
+from ..evaluation.significance import Values
+from ..evaluation.summary import MEAN
+from ..rerankers import NONE
+
+METRICS = ("hit_rate", "mrr")
+
+PerQuery: TypeAlias = Mapping[str, Mapping[str, float]]
+"""By question, by metric."""
+
+Measured: TypeAlias = Mapping[tuple[str, str, str], PerQuery]
+"""By collection, embedding model and reranker."""
+
+
+def rows(
+    measured: Measured,
+    collections: Sequence[str],
+    embedders: Sequence[str],
+    rerankers: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Summarise every pair on every collection; and the means, in which each counts the same.
+
+    A mean over embedding models is that of each question first, as its values depend on each other.
+
+    Args:
+        measured: Every value.
+        collections: The collections, in the order of the rows.
+        embedders: The embedding models, likewise.
+        rerankers: The rerankers, likewise; all are compared with `none`, if it is there.
+
+    Returns:
+        For JSON: each row has a collection, an embedder and a reranker, any of the first two may be
+        `MEAN`; and for each metric a value, its interval, and the difference from `none`.
+    """
+    places = [(name, [name]) for name in collections]
+    models = [(name, [name]) for name in embedders]
+    if len(collections) > 1:
+        places.append((MEAN, list(collections)))
+    if len(embedders) > 1:
+        models.append((MEAN, list(embedders)))
+    found = []
+    for place, of in places:
+        for model, by in models:
+            for reranker in rerankers:
+                row: dict[str, Any] = {
+                    "collection": place,
+                    "embedder": model,
+                    "reranker": reranker,
+                }
+                for metric in METRICS:
+                    own = _strata(measured, of, by, reranker, metric)
+                    row[metric] = asdict(significance.estimate(own))
+                    if NONE in rerankers and reranker != NONE:
+                        bare = _strata(measured, of, by, NONE, metric)
+                        row[metric]["against_none"] = asdict(significance.compare(own, bare))
+                found.append(row)
+    return found
+
+
+def _strata(
+    measured: Measured,
+    collections: Sequence[str],
+    embedders: Sequence[str],
+    reranker: str,
+    metric: str,
+) -> list[Values]:
+    strata = []
+    for collection in collections:
+        each = [measured[collection, embedder, reranker] for embedder in embedders]
+        strata.append(
+            np.array([np.mean([one[query][metric] for one in each]) for query in each[0]])
+        )
+    return strata

@@ -1,0 +1,1 @@
+"""One HTML page, and pictures, of what was measured; what was published stands beside it."""

@@ -1,0 +1,88 @@
+"""The section on retrieval for RAG: what was measured, and the announcement's table."""
+
+from functools import partial
+
+from .. import published
+from ..terminal import PROGRAM, count
+from . import charts, gather
+from .drawing import Chart, to_html
+from .gather import Result, Results
+from .markup import Html, command, element, join, table
+from .pieces import MEASURED, OTHERS, PUBLISHED, UNMEASURED, absent, beside, interval, labelled
+
+RAG = f"{PROGRAM} rag --data rag_dataset.json --embedder announcement --out rag.json --reranker"
+
+
+def rag(found: Results) -> tuple[list[Html], list[Chart]]:
+    """Show what RAG benchmarks measured, and the announcement's."""
+    parts, drawn = [], []
+    for number, result in enumerate(found.rags, 1):
+        chart = rag_chart(result, number)
+        drawn.append(chart)
+        parts += [*rag_tables(result), to_html(chart)]
+    if not found.rags:
+        parts.append(absent(f"{RAG} nano"))
+    here = {
+        name: f"{row['hit_rate']['value']:.4f} / {row['mrr']['value']:.4f}"
+        for result in found.rags
+        for name, row in gather.reranker_means(result).items()
+    }
+    header = ["model", "hit rate, published", "MRR, published"]
+    header += ["hit rate / MRR measured here", UNMEASURED]
+    rows = [
+        [row.model, f"{row.hit_rate:.4f}", f"{row.mrr:.4f}", *beside(row, here)]
+        for row in published.TABLE
+    ]
+    caption = labelled(
+        PUBLISHED,
+        f"LlamaIndex RAG benchmark, mean over {', '.join(published.EMBEDDERS)}. "
+        f"{published.SOURCE}. Other questions than ours: not to be compared with the numbers "
+        "measured here.",
+    )
+    parts += [element("h3", "As published"), table(header, rows, words=(0, 4), caption=caption)]
+    parts.append(absent(f"{RAG} ...", what=OTHERS))
+    return parts, drawn
+
+
+def rag_tables(result: Result) -> list[Html]:
+    """Show one RAG benchmark."""
+    caption = labelled(
+        MEASURED,
+        f"The {result['top_n']} best of {result['top_k']} candidates count; "
+        "LlamaIndex's RetrieverEvaluator.",
+    )
+    header = ["collection", "embedder", "reranker", "questions", "hit rate", "MRR"]
+    asked = {each["name"]: f"{each['queries']:,}" for each in result["collections"]}
+    rows = [
+        [
+            row["collection"],
+            row["embedder"],
+            row["reranker"],
+            asked.get(row["collection"], ""),
+            f"{row['hit_rate']['value']:.4f}",
+            f"{row['mrr']['value']:.4f}",
+        ]
+        for row in result["rows"]
+    ]
+    parts = [table(header, rows, words=(0, 1, 2), caption=caption)]
+    if result["unavailable"]:
+        lines = [
+            element("li", f"{one['kind']} {one['name']}: {one['reason']}")
+            for one in result["unavailable"]
+        ]
+        again = join(
+            ["Not measured; where they are, this does: ", command(result["made"]["command"])]
+        )
+        parts += [element("p", again), element("ul", *lines)]
+    return parts
+
+
+def rag_chart(result: Result, number: int) -> Chart:
+    """Draw the rerankers of a RAG benchmark."""
+    return Chart(
+        name=f"rag-{number}",
+        title=f"MRR of the {result['top_n']} best, measured here",
+        note=f"Mean over {count(len(result['embedders']), 'embedding model')}; "
+        f"{interval(result)} over questions.",
+        draw=partial(charts.intervals, bars=gather.rag_bars(result, "mrr"), label="MRR", digits=3),
+    )
