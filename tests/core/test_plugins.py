@@ -129,16 +129,16 @@ def test_command_has_interrupts_as_exceptions(
             finally:
                 print("tidy")
     """
-    install("serve", source.replace("\n        ", "\n"))
-    assert main(["serve"]) == 130
+    install("greet", source.replace("\n        ", "\n"))
+    assert main(["greet"]) == 130
     assert capsys.readouterr() == ("tidy\n", "")
 
 
 def test_command_leaves_ignored_interrupts_alone(install: Install) -> None:
-    install("serve", "def command() -> None: pass")
+    install("greet", "def command() -> None: pass")
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert main(["serve"]) == 0
+        assert main(["greet"]) == 0
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, previous)
