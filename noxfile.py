@@ -5,7 +5,7 @@ a session has to know of a package stands in the package's own pyproject.toml.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,9 @@ def hub(session: nox.Session) -> None:
 @nox.session
 def e2e(session: nox.Session) -> None:
     """Let other people's clients, and the image's entry point, ask and be asked; in Chromium, too."""
-    install(session, *RUNNER, "psutil", "-r", "tests/e2e/requirements.txt")
+    # No client asks the lab, whose own peers are gigabytes.
+    asked = [path for path in PACKAGES if path.name != "jina-rerank-lab"]
+    install(session, *RUNNER, "psutil", "-r", "tests/e2e/requirements.txt", packages=asked)
     session.run("pytest", "-m", "e2e", "tests/e2e", *session.posargs)
 
 
@@ -167,13 +169,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
 
 
-def install(session: nox.Session, *more: str) -> None:
-    """Install every package with all its extras, and what else a session needs.
+def install(session: nox.Session, *more: str, packages: Sequence[Path] = PACKAGES) -> None:
+    """Install every package with all its extras, or some, and what else a session needs.
 
     With pip and the constraints: another installer, or an open version of torch, may download
     gigabytes of CUDA.
     """
-    editable = [argument for path in PACKAGES for argument in ("-e", with_extras(path))]
+    editable = [argument for path in packages for argument in ("-e", with_extras(path))]
     session.install("-c", str(ROOT / "constraints.txt"), *editable, *more)
 
 
