@@ -35,7 +35,8 @@ SCORE = re.compile(r"\d\\\.\d{4,}")
 """A score in a text that is escaped for a regular expression."""
 
 TOLERANCE = 0.02
-COMMAND = re.compile(r"^    (?:.* && )?(?P<command>jina-rerank .*)$", re.MULTILINE)
+# A server ends only when it is told to: tests/server and tests/e2e start those of the pages.
+COMMAND = re.compile(r"^    (?:.* && )?(?P<command>jina-rerank (?!serve).*)$", re.MULTILINE)
 INDENTED = [
     (page, match["command"])
     for page in PAGES
