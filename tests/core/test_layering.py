@@ -46,6 +46,7 @@ BELOW = {
     "wire.cohere": {"wire.fields", "wire.values"},
     "wire.tei": {"wire.fields", "wire.values"},
     "wire.sagemaker": {"errors", "wire.fields", "wire.values"},
+    "wire.batch_transform": {"wire.fields", "wire.sagemaker", "wire.values"},
     "wire.split": set(),
     "http.__init__": set(),
     "http.clock": set(),
