@@ -67,7 +67,15 @@ def environments(path: Path) -> Iterator[Environment]:
 
 
 ENVIRONMENTS = [environment for path in PACKAGES for environment in environments(path)]
-NEEDS = sorted({need for environment in ENVIRONMENTS for need in environment.needs})
+OWN = {project(path)["project"]["name"] for path in PACKAGES}
+NEEDS = sorted(
+    {
+        need
+        for environment in ENVIRONMENTS
+        for need in environment.needs
+        if Requirement(need).name not in OWN
+    }
+)
 
 
 @nox.session
@@ -192,9 +200,8 @@ def lower_bounds(path: Path) -> dict[str, Version]:
         Versions by the dependency's name; a dependency without a lower bound ends the session.
     """
     bounds: dict[str, Version] = {}
-    own = {project(path)["project"]["name"] for path in PACKAGES}
     for requirement in requirements(path):
-        if requirement.name in own or (requirement.marker and not requirement.marker.evaluate()):
+        if requirement.name in OWN or (requirement.marker and not requirement.marker.evaluate()):
             continue
         lows = [Version(s.version) for s in requirement.specifier if s.operator in {">=", "=="}]
         if not lows:

@@ -17,8 +17,7 @@ from tests.bench.load import Call, Load, Target
 from tests.bench.parts import server
 from tests.bench.parts.server import OFFLINE, Plan, Round, Steady, Texts
 from tests.bench.serving import OneByOne
-
-from .gate import Gate
+from tests.server.gate import Gate
 
 EXPECTED = [0.25, 0.75, 0.5]
 PLAN = Plan(model="turbo", clients=2, seconds=10.0)
