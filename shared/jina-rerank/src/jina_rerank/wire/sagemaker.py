@@ -51,8 +51,13 @@ def read_request(body: bytes) -> RerankRequest:
     return read_fields(load_request(body))
 
 
-def read_fields(value: Mapping[str, Any]) -> RerankRequest:
-    """Read the fields of a request; raises `InvalidRequestError`."""
+def read_fields(value: Mapping[str, Any], most: int | None = None) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`.
+
+    Args:
+        value: The fields.
+        most: How many documents it may have; None is any number.
+    """
     data = value.get("data")
     if isinstance(data, list) and len(data) == 1:
         (data,) = data
@@ -61,7 +66,7 @@ def read_fields(value: Mapping[str, Any]) -> RerankRequest:
         raise InvalidRequestError(field, reason)
     return RerankRequest(
         query=required_text(data, "query"),
-        documents=required_documents(data, "documents", objects=True),
+        documents=required_documents(data, "documents", objects=True, most=most),
         top_n=optional_count(data, "top_n"),
         return_documents=True,
     )
