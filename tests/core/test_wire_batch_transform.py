@@ -142,7 +142,7 @@ def test_replies_are_in_the_order_of_the_rows() -> None:
                 "id": "a",
                 "query_usage": {"total_tokens": 0},
                 "docs_usage": {"total_tokens": 3},
-                "results": [{"index": 1, "relevance_score": 0.5, "document": {"text": "x"}}],
+                "results": [{"index": 1, "relevance_score": 0.5, "document": "x"}],
             },
             {
                 "id": "b",

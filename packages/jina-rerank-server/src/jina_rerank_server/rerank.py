@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,9 +94,12 @@ class Reranking:
 
     def _read(self, facts: Facts, body: bytes) -> RerankRequest:
         with _invalid(), _uncollected():
-            fields = load_request(body)
-            facts.format = choose(facts.route, fields)
-            return facts.format.read(fields, self.limits.documents)
+            return self._parse(facts, body)
+
+    def _parse(self, facts: Facts, body: bytes) -> RerankRequest:
+        fields = load_request(body)
+        facts.format = choose(facts.route, fields)
+        return facts.format.read(fields, self.limits.documents)
 
     async def _transform(self, facts: Facts, body: bytes) -> Answer:
         """Answer the rows of a batch transform, some at a time, in their order."""
@@ -214,6 +218,8 @@ def _invalid() -> Iterator[None]:
     try:
         yield
     except InvalidRequestError as error:
+        # The refusal lives until it is sent, and with it the error, its frames, and what they parsed.
+        traceback.clear_frames(error.__traceback__)
         raise Refusal(EMPTY if error.is_empty else INVALID, error.reason, field=error.field) from None
 
 
