@@ -220,7 +220,9 @@ def _invalid() -> Iterator[None]:
     except InvalidRequestError as error:
         # The refusal lives until it is sent, and with it the error, its frames, and what they parsed.
         traceback.clear_frames(error.__traceback__)
-        raise Refusal(EMPTY if error.is_empty else INVALID, error.reason, field=error.field) from None
+        raise Refusal(
+            EMPTY if error.is_empty else INVALID, error.reason, field=error.field
+        ) from None
 
 
 @contextmanager
