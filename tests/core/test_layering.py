@@ -47,7 +47,6 @@ BELOW = {
     "wire.tei": {"wire.fields", "wire.values"},
     "wire.sagemaker": {"errors", "wire.fields", "wire.values"},
     "wire.split": set(),
-    "wire.batch_transform": {"wire.fields", "wire.sagemaker", "wire.values"},
     "http.__init__": set(),
     "http.clock": set(),
     "http.slots": set(),
