@@ -1,6 +1,7 @@
 """The dialects: both directions agree, the collected cases are read, anything else is refused."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_rerank import APIResponseError, Scores
-from jina_rerank.wire import cohere, jina, tei
+from jina_rerank.wire import cohere, jina, sagemaker, tei
 from jina_rerank.wire.failure import read_error
-from jina_rerank.wire.fields import dump
+from jina_rerank.wire.fields import VALUES, dump
 from jina_rerank.wire.values import (
     Answer,
     Dialect,
@@ -25,6 +26,12 @@ from .service_cases import CASES, answer_of
 JINA_LIKE = {"jina", "cohere_v1", "vllm", "infinity", "llamacpp"}
 DIALECTS: dict[str, Dialect] = {"cohere_v2": cohere, "tei": tei}
 DIALECTS |= dict.fromkeys(JINA_LIKE, jina)
+READERS = [
+    (jina.read_fields, "documents"),
+    (cohere.read_fields, "documents"),
+    (tei.read_fields, "texts"),
+    (sagemaker.read_fields, "documents"),
+]
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -305,7 +312,14 @@ def test_document_with_fields_of_its_own_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"raw_scores": True}, {"truncation_direction": "Left"}, {"raw_scores": []}]
+    "more",
+    [
+        {"raw_scores": True},
+        {"truncation_direction": "Left"},
+        {"raw_scores": []},
+        {"raw_scores": 0},
+        {"raw_scores": 0.0},
+    ],
 )
 def test_tei_request_for_what_is_not_supported_is_refused(more: dict[str, Any]) -> None:
     body = {"query": "q", "texts": ["a"], "raw_scores": False, "truncation_direction": "Right"}
@@ -313,6 +327,40 @@ def test_tei_request_for_what_is_not_supported_is_refused(more: dict[str, Any]) 
     with pytest.raises(InvalidRequestError, match="nothing else is supported") as caught:
         tei.read_request(dump(body | more))
     assert caught.value.field in more
+
+
+@pytest.mark.parametrize(("read", "field"), READERS)
+def test_more_documents_than_may_be_are_refused_before_any_is_read(
+    read: Callable[[Mapping[str, Any], int], RerankRequest], field: str
+) -> None:
+    fields = {"query": "q", field: ["a", 5, None]}
+    body = {"data": fields} if read is sagemaker.read_fields else fields
+    with pytest.raises(InvalidRequestError, match="at most 2 items after validation, not 3"):
+        read(body, 2)
+
+
+def test_as_many_documents_as_may_be_are_read() -> None:
+    assert jina.read_fields({"query": "q", "documents": ["a", "b"]}, 2).documents == ("a", "b")
+
+
+@pytest.mark.parametrize("size", [VALUES // 2 - 1, VALUES // 2])
+def test_documents_hold_as_many_values_as_may_be(size: int) -> None:
+    # The text and the list are values, too.
+    documents = [{"text": "a", "x": [0] * (size - 1)}] * 2
+    fields = {"query": "q", "documents": documents}
+    if size * 2 + 2 <= VALUES:
+        assert len(jina.read_fields(fields).documents) == 2
+        return
+    with pytest.raises(InvalidRequestError, match="at most 200000 values") as caught:
+        jina.read_fields(fields)
+    assert caught.value.field == "documents -> 1"
+
+
+def test_list_without_documents_says_so_itself() -> None:
+    for documents, is_empty in (([], True), (5, False)):
+        with pytest.raises(InvalidRequestError) as caught:
+            jina.read_fields({"query": "q", "documents": documents})
+        assert caught.value.is_empty is is_empty
 
 
 def test_request_that_is_no_json_is_refused() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_rerank.wire import batch_transform
-from jina_rerank.wire.batch_transform import Row, build_reply, read_rows
+from jina_rerank.wire.batch_transform import Row, build_reply, iterate_rows, read_rows
 from jina_rerank.wire.values import InvalidRequestError, RerankReply, RerankRequest, Result
 
 SAMPLE = (
@@ -114,6 +114,26 @@ def test_any_bytes_are_rows_or_refused(body: bytes) -> None:
     assert rows
 
 
+def test_more_rows_than_may_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_transform, "ROWS", 2)
+    two = f"{SAMPLE}\r\n{SAMPLE}\r\n\r\n".encode()
+    assert len(read_rows(two)) == 2
+    with pytest.raises(InvalidRequestError, match="at most 2 rows"):
+        read_rows(two + SAMPLE.encode())
+
+
+def test_rows_are_read_one_after_the_other() -> None:
+    rows = iterate_rows(SAMPLE.encode() + b"\n1,q")
+    assert next(rows).request == READ
+    with pytest.raises(InvalidRequestError, match="row 2"):
+        next(rows)
+
+
+def test_row_of_more_documents_than_may_be_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="at most 1 items"):
+        list(iterate_rows(SAMPLE.encode(), 1))
+
+
 def test_field_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_transform, "LONGEST", 10)
     limit = csv.field_size_limit(10)
@@ -142,7 +162,7 @@ def test_replies_are_in_the_order_of_the_rows() -> None:
                 "id": "a",
                 "query_usage": {"total_tokens": 0},
                 "docs_usage": {"total_tokens": 3},
-                "results": [{"index": 1, "relevance_score": 0.5, "document": {"text": "x"}}],
+                "results": [{"index": 1, "relevance_score": 0.5, "document": "x"}],
             },
             {
                 "id": "b",

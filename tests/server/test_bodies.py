@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from jina_rerank_server.app import Server, create_app
-from jina_rerank_server.bodies import AT_ONCE, Bodies, Gone
+from jina_rerank_server.bodies import AT_ONCE, LARGE, Bodies, Gone
 from jina_rerank_server.refusals import BUSY, Refusal
 from starlette.types import Message
 
-from .application import ROUTES, Gate, body_of, serving, until
+from .application import PATIENCE, ROUTES, Gate, body_of, serving, until
 
 LARGEST = 100
 
@@ -100,6 +100,39 @@ def test_too_many_large_bodies_at_once_are_refused() -> None:
     with pytest.raises(Refusal) as caught:
         bodies.take(1)
     assert caught.value.reason is BUSY
+
+
+async def test_large_bodies_are_parsed_one_at_a_time() -> None:
+    bodies = Bodies(largest=LARGEST, patience=1.0)
+    seen: list[str] = []
+
+    async def parse() -> None:
+        async with bodies.turn(LARGE):
+            seen.append("begin")
+            await asyncio.sleep(0)
+            seen.append("end")
+
+    await asyncio.gather(*(parse() for _ in range(3)))
+    assert seen == ["begin", "end"] * 3
+
+
+async def test_small_body_does_not_wait_for_a_large_one() -> None:
+    bodies = Bodies(largest=LARGEST, patience=1.0)
+    async with bodies.turn(LARGE), bodies.turn(LARGE - 1):
+        assert bodies.held == 0
+
+
+async def test_large_body_that_cannot_be_parsed_lets_the_next_one_in() -> None:
+    bodies = Bodies(largest=LARGEST, patience=1.0)
+
+    async def fail() -> None:
+        async with bodies.turn(LARGE):
+            raise Gone
+
+    with pytest.raises(Gone):
+        await fail()
+    async with asyncio.timeout(PATIENCE), bodies.turn(LARGE):
+        pass
 
 
 async def test_room_of_a_body_is_free_once_its_request_is_over() -> None:

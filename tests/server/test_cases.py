@@ -91,6 +91,15 @@ async def test_answer_has_the_fields_of_the_vendors(name: str) -> None:
     assert shape(said.json()) == shape(CASES[name]["response"]["json"])
 
 
+async def test_answer_has_the_fields_of_sagemakers_but_for_the_usage_of_each_document() -> None:
+    case = CASES["sagemaker.container.invocations"]
+    said = await ask(case)
+    expected = case["response"]["json"]
+    for result in expected["data"][0]["results"]:
+        result.pop("usage")  # tokens are counted for all documents together
+    assert shape(said.json()) == shape(expected)
+
+
 def shape(value: Any) -> Any:
     """Keep the names of fields and the types of values; a list is its first item."""
     if isinstance(value, dict):

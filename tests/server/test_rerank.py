@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from jina_rerank_server import rerank
 
 from jina_rerank import CheckpointError, Reranker
 from jina_rerank.testing import FakeBackend
@@ -88,10 +89,21 @@ async def test_documents_come_back_as_they_were_sent(documents: list[Any]) -> No
     assert result["document"] == documents[BEST[0]]
 
 
+@pytest.mark.parametrize("documents", [DOCUMENTS, [{"text": t, "id": 7} for t in DOCUMENTS]])
+async def test_documents_come_back_from_sagemaker_as_they_were_sent(documents: list[Any]) -> None:
+    async with serving() as app:
+        said = await app.post("/invocations", {"data": {"query": QUERY, "documents": documents}})
+    results = said.json()["data"][0]["results"]
+    assert [result["document"] for result in results] == [documents[i] for i in BEST]
+
+
 async def test_documents_that_are_not_wanted_are_left_out() -> None:
     async with serving() as app:
-        said = await app.post("/v1/rerank", body_of("/v1/rerank", return_documents=False))
-    assert all("document" not in result for result in said.json()["results"])
+        jinas = await app.post("/v1/rerank", body_of("/v1/rerank", return_documents=False))
+        data = await app.post("/invocations", body_of("/invocations", return_documents=False))
+    for results in (jinas.json()["results"], data.json()["data"][0]["results"]):
+        assert len(results) == len(DOCUMENTS)
+        assert all("document" not in result for result in results)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +289,33 @@ async def test_rows_that_cannot_be_read_are_refused(body: bytes) -> None:
     async with serving() as app:
         said = await app.post("/invocations", body, content_type="text/csv")
     assert said.status_code == 422
+
+
+async def test_reading_many_rows_lets_others_have_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rerank, "PIECE", -1.0)
+    body = CSV * 100 + b"1,q"
+    async with serving() as app:
+        asked = asyncio.ensure_future(app.post("/invocations", body, content_type="text/csv"))
+        turns = 0
+        while not asked.done():
+            await asyncio.sleep(0)
+            turns += 1
+    assert "row 201" in asked.result().text
+    assert turns >= 200
+
+
+async def test_row_of_too_many_documents_is_refused() -> None:
+    async with serving(documents=1) as app:
+        said = await app.post("/invocations", CSV, content_type="text/csv")
+    assert said.status_code == 422
+    assert "row 1" in said.text
+    assert "at most 1 items" in said.text
+
+
+async def test_rows_that_take_too_long_are_504() -> None:
+    async with serving(Gate(), deadline=0.01) as app:
+        said = await app.post("/invocations", CSV * 100, content_type="text/csv")
+    assert said.status_code == 504
 
 
 async def test_csv_on_another_route_is_no_batch_transform() -> None:

@@ -1,16 +1,22 @@
 """Reading a body: no longer, no slower and no more of them at once than the server can bear."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from starlette.types import Receive
 
 from .refusals import BUSY, ENCODED, SLOW, TOO_LARGE, Refusal
 
-AT_ONCE = 32
+AT_ONCE = 8
 """How many of the largest bodies may be in memory."""
+
+LARGE = 256 * 1024
+"""Bytes of a body that is parsed alone: it takes a millisecond or more, and memory many times these."""
+
+BREATH = 0.01
+"""Seconds for everybody else after a large body was parsed."""
 
 MOST_DIGITS = 18
 """Digits of a length that is a number of bytes and no attempt at something else."""
@@ -33,6 +39,7 @@ class Bodies:
     largest: int
     patience: float
     held: int = field(default=0, init=False)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @contextmanager
     def room(self) -> "Iterator[Body]":
@@ -42,6 +49,18 @@ class Bodies:
             yield body
         finally:
             self.held -= body.size
+
+    @asynccontextmanager
+    async def turn(self, size: int) -> AsyncIterator[None]:
+        """Wait until a body of a size may be parsed: large ones one at a time, with pauses."""
+        if size < LARGE:
+            yield
+            return
+        async with self._turn:
+            try:
+                yield
+            finally:
+                await asyncio.sleep(BREATH)
 
     def take(self, size: int) -> None:
         """Count bytes that have come; raises a `Refusal` if there are too many already."""

@@ -21,18 +21,17 @@ class Format:
 
     Attributes:
         name: How logs call it.
-        read: Makes a request of a JSON object; raises `InvalidRequestError`.
+        read: Makes a request of a JSON object and the most documents that it may have; raises
+            `InvalidRequestError`.
         reply: Writes a reply, given a request id.
         refuse: Writes a refusal, given a request id.
-        documents: How it calls the documents.
         digits: Decimals that scores are rounded to; None leaves them.
     """
 
     name: str
-    read: Callable[[Mapping[str, Any]], RerankRequest]
+    read: Callable[[Mapping[str, Any], int], RerankRequest]
     reply: Callable[[RerankReply, str], Answer]
     refuse: Callable[[Refusal, str], Answer]
-    documents: str = "documents"
     digits: int | None = None
 
 
@@ -83,7 +82,6 @@ TEI = Format(
     read=tei.read_fields,
     reply=lambda reply, _: tei.build_reply(reply),
     refuse=_tei_refuses,
-    documents="texts",
 )
 SAGEMAKER = Format(
     name="sagemaker",

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from starlette.types import Receive
 
 from jina_rerank import JinaRerankError, Scores
 from jina_rerank.wire import batch_transform
+from jina_rerank.wire.batch_transform import Row
 from jina_rerank.wire.fields import load_request
 from jina_rerank.wire.values import (
     Answer,
@@ -38,6 +41,9 @@ SOON = 1.0
 ROWS_AT_ONCE = 8
 """Rows of a batch transform that are scored together."""
 
+PIECE = 0.02
+"""Seconds for which rows are read before everybody else has a turn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -45,7 +51,7 @@ class Limits:
 
     Attributes:
         documents: How many documents.
-        deadline: Seconds until it is answered, once it is read.
+        deadline: Seconds until it is answered, once it has come.
     """
 
     documents: int
@@ -70,59 +76,62 @@ class Reranking:
         """Answer a request, or raise a `Refusal`."""
         facts = Facts.of(request.scope)
         with self.bodies.room() as room:
-            body = await room.read(request.receive, request.headers)
-            work = self._answer(facts, body, request.headers.get("content-type", ""))
-            answer = await unless_gone(request.receive, work)
+            is_csv = _is_csv(request.headers.get("content-type", ""))
+            answer_one = (
+                self._transform if facts.route == "/invocations" and is_csv else self._answer
+            )
+            # Without a name here: nobody needs the body once it is parsed.
+            work = answer_one(facts, await room.read(request.receive, request.headers))
+            answer = await unless_gone(request.receive, self._within_deadline(work))
         return Response(answer.body, answer.status, dict(answer.headers))
 
-    async def _answer(self, facts: Facts, body: bytes, content_type: str) -> Answer:
-        if facts.route == "/invocations" and _is_csv(content_type):
-            return await self._transform(facts, body)
-        with _invalid(), _uncollected():
-            fields = load_request(body)
-            facts.format = choose(facts.route, fields)
-            asked = facts.format.read(fields)
-        reply = await self._within_deadline(self._rerank(facts, asked))
+    async def _answer(self, facts: Facts, body: bytes) -> Answer:
+        async with self.bodies.turn(len(body)):
+            asked = self._read(facts, body)
+        del body
+        reply = await self._rerank(facts, asked)
         return facts.format.reply(reply, facts.request_id)
+
+    def _read(self, facts: Facts, body: bytes) -> RerankRequest:
+        with _invalid(), _uncollected():
+            return self._parse(facts, body)
+
+    def _parse(self, facts: Facts, body: bytes) -> RerankRequest:
+        fields = load_request(body)
+        facts.format = choose(facts.route, fields)
+        return facts.format.read(fields, self.limits.documents)
 
     async def _transform(self, facts: Facts, body: bytes) -> Answer:
         """Answer the rows of a batch transform, some at a time, in their order."""
-        with _invalid(), _uncollected():
-            rows = batch_transform.read_rows(body)
-        free = asyncio.Semaphore(ROWS_AT_ONCE)
+        async with self.bodies.turn(len(body)):
+            rows = await _in_pieces(batch_transform.iterate_rows(body, self.limits.documents))
+        del body
+        replies: dict[int, RerankReply] = {}
+        waiting = iter(enumerate(rows))
 
-        async def one(asked: RerankRequest) -> RerankReply:
-            async with free:
-                return await self._rerank(facts, asked)
-
-        async def every() -> list[RerankReply]:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(row.request)) for row in rows]
-            return [task.result() for task in tasks]
+        async def take_turns() -> None:
+            for i, row in waiting:
+                replies[i] = await self._rerank(facts, row.request)
 
         try:
-            replies = await self._within_deadline(every())
-        except ExceptionGroup as group:
-            raise _first(group) from None
-        return batch_transform.build_reply(rows, replies)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(ROWS_AT_ONCE):
+                    group.create_task(take_turns())
+        except ExceptionGroup as errors:
+            raise _first(errors) from None
+        return batch_transform.build_reply(rows, [replies[i] for i in range(len(rows))])
 
     async def _rerank(self, facts: Facts, asked: RerankRequest) -> RerankReply:
         model = self.served.find(asked.model)
         facts.model = model.batcher.name
         texts = [text_of(document) for document in asked.documents]
-        self._check(asked, texts, facts.format.documents)
+        if not asked.query.strip():
+            message = "Input should not be blank"
+            raise Refusal(INVALID, message, field="query")
         facts.documents += len(texts)
         scores = await _scores(model.batcher.score, asked, texts)
         facts.tokens += scores.total_tokens
         return replace(rank(asked, texts, scores, facts.format.digits), model=model.id)
-
-    def _check(self, asked: RerankRequest, texts: list[str], field: str) -> None:
-        if not asked.query.strip():
-            message = "Input should not be blank"
-            raise Refusal(INVALID, message, field="query")
-        if len(texts) > (most := self.limits.documents):
-            message = f"List should have at most {most} items after validation, not {len(texts)}"
-            raise Refusal(INVALID, message, field=field)
 
     async def _within_deadline(self, work: Awaitable[T]) -> T:
         try:
@@ -209,8 +218,11 @@ def _invalid() -> Iterator[None]:
     try:
         yield
     except InvalidRequestError as error:
-        reason = EMPTY if error.reason.startswith("List should have at least") else INVALID
-        raise Refusal(reason, error.reason, field=error.field) from None
+        # The refusal lives until it is sent, and with it the error, its frames, and what they parsed.
+        traceback.clear_frames(error.__traceback__)
+        raise Refusal(
+            EMPTY if error.is_empty else INVALID, error.reason, field=error.field
+        ) from None
 
 
 @contextmanager
@@ -225,6 +237,21 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+async def _in_pieces(rows: Iterator[Row]) -> list[Row]:
+    """Read rows, and let everybody else have a turn now and then."""
+    read: list[Row] = []
+    while True:
+        with _invalid(), _uncollected():
+            end = time.monotonic() + PIECE
+            for row in rows:
+                read.append(row)
+                if time.monotonic() > end:
+                    break
+            else:
+                return read
+        await asyncio.sleep(0)
 
 
 def _is_csv(content_type: str) -> bool:

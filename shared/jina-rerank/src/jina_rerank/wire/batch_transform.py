@@ -8,7 +8,7 @@ does, after having split what the samples escape.
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .fields import answer, load, optional_count, required_documents, required_text
@@ -20,6 +20,10 @@ FIELDS = (3, 4)
 
 LONGEST = 8 * 1024 * 1024
 """Characters of a field; Python's own limit is 131,072."""
+
+
+ROWS = 10_000
+"""Lines of a request: SageMaker sends a few megabytes at once, so a row of these is short already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,35 @@ def read_rows(body: bytes) -> list[Row]:
     >>> row.id, row.request.query, row.request.documents[1], row.request.top_n
     ('7', 'what is red?', {'text': 'Io'}, 1)
     """
+    return list(iterate_rows(body))
+
+
+def iterate_rows(body: bytes, most: int | None = None) -> Iterator[Row]:
+    """Read the rows of a request one after the other, for whoever has other things to do between.
+
+    Args:
+        body: The request.
+        most: How many documents a row may have; None is any number.
+
+    Raises:
+        InvalidRequestError: A row cannot be read, which it names, or there are too many or none.
+    """
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         field, reason = "", "CSV should be UTF-8"
         raise InvalidRequestError(field, reason) from None  # the error holds the body
     # Not str.splitlines, which splits at characters that CSV and JSON leave alone.
-    lines = re.split(r"\r\n|\r|\n", text)
-    rows = [_row(line, f"row {n}") for n, line in enumerate(lines, 1) if line.strip()]
-    if not rows:
+    lines = re.split(r"\r\n|\r|\n", text.rstrip("\r\n"), maxsplit=ROWS)
+    if len(lines) > ROWS:
+        field, reason = "", f"CSV should have at most {ROWS} rows: send fewer at once"
+        raise InvalidRequestError(field, reason)
+    if not text.strip():
         field, reason = "", "CSV should have at least 1 row"
         raise InvalidRequestError(field, reason)
-    return rows
+    for n, line in enumerate(lines, 1):
+        if line.strip():
+            yield _row(line, f"row {n}", most)
 
 
 def build_reply(rows: Sequence[Row], replies: Sequence[RerankReply]) -> Answer:
@@ -57,7 +78,7 @@ def build_reply(rows: Sequence[Row], replies: Sequence[RerankReply]) -> Answer:
     return answer({"data": data, "parameters": {}})
 
 
-def _row(line: str, where: str) -> Row:
+def _row(line: str, where: str, most: int | None) -> Row:
     try:
         fields = _fields(line)
     except csv.Error as error:
@@ -72,7 +93,7 @@ def _row(line: str, where: str) -> Row:
     try:
         request = RerankRequest(
             query=required_text(body, "query"),
-            documents=required_documents(body, "documents", objects=True),
+            documents=required_documents(body, "documents", objects=True, most=most),
             top_n=optional_count(body, "top_n"),
             return_documents=True,
         )

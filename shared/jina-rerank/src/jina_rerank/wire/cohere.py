@@ -42,12 +42,17 @@ def read_request(body: bytes) -> RerankRequest:
     return read_fields(load_request(body))
 
 
-def read_fields(value: Mapping[str, Any]) -> RerankRequest:
-    """Read the fields of a request; raises `InvalidRequestError`."""
+def read_fields(value: Mapping[str, Any], most: int | None = None) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`.
+
+    Args:
+        value: The fields.
+        most: How many documents it may have; None is any number.
+    """
     return RerankRequest(
         model=optional_text(value, "model"),
         query=required_text(value, "query"),
-        documents=required_documents(value, "documents", objects=False),
+        documents=required_documents(value, "documents", objects=False, most=most),
         top_n=optional_count(value, "top_n"),
     )
 

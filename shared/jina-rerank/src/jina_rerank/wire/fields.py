@@ -20,6 +20,10 @@ DEEPEST = 100
 """How deep a document's other fields may be nested: Python writes about as deep as it may call."""
 
 
+VALUES = 200_000
+"""How many values all documents' other fields may hold: some bytes of JSON are far more in memory."""
+
+
 def dump(value: object) -> bytes:
     """Write JSON, compact and in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
@@ -152,12 +156,18 @@ def required_text(body: Mapping[str, Any], field: str) -> str:
 
 
 def required_documents(
-    body: Mapping[str, Any], field: str, *, objects: bool
+    body: Mapping[str, Any], field: str, *, objects: bool, most: int | None = None
 ) -> tuple[Document, ...]:
     """Read a request's documents: texts, or where `objects` are allowed objects with a text.
 
+    Args:
+        body: The request.
+        field: The name of the field.
+        objects: Whether documents may be objects.
+        most: How many there may be; None is any number.
+
     Raises:
-        InvalidRequestError: They are missing, no list, none, or something else.
+        InvalidRequestError: They are missing, no list, none, too many, or something else.
     """
     value = body.get(field)
     if field not in body or not isinstance(value, list):
@@ -165,7 +175,11 @@ def required_documents(
         raise InvalidRequestError(field, reason)
     if not value:
         reason = "List should have at least 1 item after validation, not 0"
+        raise InvalidRequestError(field, reason, is_empty=True)
+    if most is not None and len(value) > most:  # before a look at any: there may be millions
+        reason = f"List should have at most {most} items after validation, not {len(value)}"
         raise InvalidRequestError(field, reason)
+    left = VALUES
     for i, item in enumerate(value):
         where = f"{field} -> {i}"
         if isinstance(item, str):
@@ -176,7 +190,7 @@ def required_documents(
             raise InvalidRequestError(where, reason)
         _check_unicode(item["text"], where)
         if len(item) > 1:
-            _check_writable(item, where)
+            left = _check_writable(item, where, left)
     return tuple(value)
 
 
@@ -189,11 +203,26 @@ def _check_unicode(text: str, field: str) -> None:
         raise InvalidRequestError(field, reason) from None  # the error holds the text
 
 
-def _check_writable(document: Mapping[str, Any], field: str) -> None:
-    """Refuse what Python reads as JSON and a reply cannot return, such as NaN or 1e999."""
+def _check_writable(document: Mapping[str, Any], field: str, left: int) -> int:
+    """Refuse what Python reads as JSON and a reply cannot return, such as NaN or 1e999.
+
+    Args:
+        document: The document.
+        field: What it is called.
+        left: How many values it may hold.
+
+    Returns:
+        How many the next ones may hold.
+    """
     level: list[Any] = [document]
-    for _ in range(DEEPEST):
+    depth = 0
+    while level and depth < DEEPEST:
         level = [child for value in level for child in _children(value)]
+        depth += 1
+        left -= len(level)
+        if left < 0:
+            reason = f"Input should have at most {VALUES} values in the fields of all documents"
+            raise InvalidRequestError(field, reason)
     if level:
         reason = f"Input should not be nested more than {DEEPEST} deep"
         raise InvalidRequestError(field, reason)
@@ -202,6 +231,7 @@ def _check_writable(document: Mapping[str, Any], field: str) -> None:
     except ValueError:
         reason = "Input should be valid JSON"
         raise InvalidRequestError(field, reason) from None  # the error holds the value
+    return left
 
 
 def _children(value: Any) -> Iterable[Any]:
@@ -263,7 +293,9 @@ def refuse_unless(body: Mapping[str, Any], field: str, usual: object) -> None:
     Raises:
         InvalidRequestError: It has another value.
     """
-    if body.get(field) not in (None, usual):
+    value = body.get(field)
+    # To Python 0 is False, to JSON it is not.
+    if value is not None and (type(value) is not type(usual) or value != usual):
         reason = f"Input should be {json.dumps(usual)}: nothing else is supported"
         raise InvalidRequestError(field, reason)
 

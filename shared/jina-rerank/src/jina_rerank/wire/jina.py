@@ -50,14 +50,19 @@ def read_request(body: bytes) -> RerankRequest:
     return read_fields(load_request(body))
 
 
-def read_fields(value: Mapping[str, Any]) -> RerankRequest:
-    """Read the fields of a request; raises `InvalidRequestError`, also for embeddings."""
+def read_fields(value: Mapping[str, Any], most: int | None = None) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`, also for embeddings.
+
+    Args:
+        value: The fields.
+        most: How many documents it may have; None is any number.
+    """
     refuse_unless(value, "return_embeddings", usual=False)
     wanted = optional_flag(value, "return_documents")
     return RerankRequest(
         model=optional_text(value, "model"),
         query=required_text(value, "query"),
-        documents=required_documents(value, "documents", objects=True),
+        documents=required_documents(value, "documents", objects=True, most=most),
         top_n=optional_count(value, "top_n", "top_k"),
         return_documents=wanted is not False,
         truncation=optional_flag(value, "truncation", "truncate"),

@@ -16,6 +16,7 @@ from .fields import (
     load_request,
     mapping,
     optional_count,
+    optional_flag,
     required_documents,
     required_text,
     results,
@@ -51,8 +52,13 @@ def read_request(body: bytes) -> RerankRequest:
     return read_fields(load_request(body))
 
 
-def read_fields(value: Mapping[str, Any]) -> RerankRequest:
-    """Read the fields of a request; raises `InvalidRequestError`."""
+def read_fields(value: Mapping[str, Any], most: int | None = None) -> RerankRequest:
+    """Read the fields of a request; raises `InvalidRequestError`.
+
+    Args:
+        value: The fields.
+        most: How many documents it may have; None is any number.
+    """
     data = value.get("data")
     if isinstance(data, list) and len(data) == 1:
         (data,) = data
@@ -61,9 +67,9 @@ def read_fields(value: Mapping[str, Any]) -> RerankRequest:
         raise InvalidRequestError(field, reason)
     return RerankRequest(
         query=required_text(data, "query"),
-        documents=required_documents(data, "documents", objects=True),
+        documents=required_documents(data, "documents", objects=True, most=most),
         top_n=optional_count(data, "top_n"),
-        return_documents=True,
+        return_documents=optional_flag(data, "return_documents") is not False,
     )
 
 
@@ -75,14 +81,15 @@ def build_reply(reply: RerankReply) -> Answer:
 def data_of(reply: RerankReply) -> dict[str, Any]:
     """Write the reply to one query.
 
-    All tokens are written as the documents': `RerankReply` does not tell them from the query's.
+    All tokens are written as the documents', and no result has a `usage` of its own, as the packages'
+    have: a cross-encoder reads the query with each document, and `RerankReply` counts them together.
     """
     return {
         "query_usage": {"total_tokens": 0},
         "docs_usage": {"total_tokens": reply.total_tokens},
         "results": [
             {"index": result.index, "relevance_score": result.score}
-            | ({} if result.document is None else {"document": {"text": text_of(result.document)}})
+            | ({} if result.document is None else {"document": result.document})
             for result in reply.results
         ],
     }

@@ -42,16 +42,20 @@ def read_request(body: bytes) -> RerankRequest:
     return read_fields(load_request(body))
 
 
-def read_fields(value: Mapping[str, Any]) -> RerankRequest:
+def read_fields(value: Mapping[str, Any], most: int | None = None) -> RerankRequest:
     """Read the fields of a request; raises `InvalidRequestError`.
 
     Also for raw scores and for truncation on the left, which a `RerankRequest` cannot ask for.
+
+    Args:
+        value: The fields.
+        most: How many documents it may have; None is any number.
     """
     for field, usual in (("raw_scores", False), ("truncation_direction", "Right")):
         refuse_unless(value, field, usual)
     return RerankRequest(
         query=required_text(value, "query"),
-        documents=required_documents(value, "texts", objects=False),
+        documents=required_documents(value, "texts", objects=False, most=most),
         return_documents=optional_flag(value, "return_text") is True,
         truncation=optional_flag(value, "truncate"),
     )

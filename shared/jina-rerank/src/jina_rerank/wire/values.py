@@ -14,12 +14,14 @@ class InvalidRequestError(ValueError):
     Attributes:
         field: The name of the field; empty for the body as a whole.
         reason: What is wrong with it, without its value.
+        is_empty: It is a list without items, which some services tell from what is wrong otherwise.
     """
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, *, is_empty: bool = False) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
+        self.is_empty = is_empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
