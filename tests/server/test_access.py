@@ -155,6 +155,13 @@ async def test_page_of_another_site_is_403_without_keys() -> None:
     assert (said.status_code, null.status_code, own.status_code) == (403, 403, 200)
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://]", "http://[::1", "", "http://a@[b"])
+async def test_origin_that_is_none_is_403(origin: str) -> None:
+    async with serving() as app:
+        said = await app.get("/v1/models", origin=origin)
+    assert said.status_code == 403
+
+
 async def test_page_of_an_allowed_site_may_ask_and_read() -> None:
     origin = "https://search.example"
     preflight = {

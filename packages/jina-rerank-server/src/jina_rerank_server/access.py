@@ -116,7 +116,7 @@ class Access:
         """
         if self.keys or origin is None or {ANY, origin} & self.origins:
             return
-        if urlsplit(origin).netloc.lower() != (host or "").lower():
+        if _netloc(origin) != (host or "").lower():
             message = "pages of other sites may not ask: start the server with --cors-origin ORIGIN"
             raise Refusal(FOREIGN_ORIGIN, message)
 
@@ -149,6 +149,14 @@ def is_loopback(host: str) -> bool:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _netloc(origin: str) -> str | None:
+    """Take the scheme off; None is for what is no origin, as programs may send it."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _host(host: str | None) -> str:
