@@ -138,6 +138,36 @@ async def test_allowed_name_is_answered(access: Access) -> None:
     assert said.status_code == 200
 
 
+SAGEMAKER = Access(behind_sagemaker=True)
+
+
+async def test_sagemakers_route_answers_programs_under_every_name() -> None:
+    async with serving(access=SAGEMAKER) as app:
+        said = await app.post("/invocations", body_of("/invocations"), host="model.aws.example")
+    assert said.status_code == 200
+
+
+@pytest.mark.parametrize("route", ["/v1/rerank", "/v2/rerank", "/rerank", "/metrics", "/"])
+async def test_other_routes_answer_to_own_names_behind_sagemaker_too(route: str) -> None:
+    async with serving(access=SAGEMAKER) as app:
+        said = await app.get(route, host="evil.example")
+    assert said.status_code == 421
+
+
+async def test_page_under_another_name_is_refused_on_sagemakers_route() -> None:
+    host = "evil.example"
+    async with serving(access=SAGEMAKER) as app:
+        rebound = await app.post("/invocations", b"{}", host=host, origin=f"http://{host}")
+        other = await app.post("/invocations", b"{}", host="localhost", origin=f"http://{host}")
+    assert (rebound.status_code, other.status_code) == (421, 403)
+
+
+async def test_sagemakers_route_answers_to_own_names_without_sagemaker() -> None:
+    async with serving() as app:
+        said = await app.post("/invocations", b"{}", host="model.aws.example")
+    assert said.status_code == 421
+
+
 def test_server_with_keys_answers_to_every_name() -> None:
     LOCKED.check_host("rerank.example")
 
