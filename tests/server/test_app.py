@@ -34,6 +34,15 @@ async def test_probes_are_503_while_the_server_stops_and_answers_close() -> None
     assert ranked.headers["connection"] == "close"
 
 
+async def test_probes_are_503_once_a_model_has_failed() -> None:
+    async with serving() as app:
+        (model,) = app.server.served
+        model.batcher.failed = True
+        ping, health = await app.get("/ping"), await app.get("/health")
+    assert (ping.status_code, health.status_code) == (503, 503)
+    assert health.json() == {"status": "failed", "ready": {"turbo": False}}
+
+
 async def test_health_names_each_model() -> None:
     async with serving(FakeBackend(), FakeBackend()) as app:
         said = await app.get("/health")

@@ -52,15 +52,14 @@ class Server:
 
     async def health(self, _: Request) -> Response:
         """Tell whether requests can be sent, and how far each model is."""
-        state = "stopping" if self.stopping else "ok" if self._is_ready else "loading"
         models = {model.batcher.name: model.batcher.ready for model in self.served}
-        said = {"status": state, "ready": models}
+        said = {"status": self._state, "ready": models}
         return JSONResponse(said, 200 if self._is_ready else 503)
 
     async def models(self, _: Request) -> Response:
         """List the models, once they are loaded."""
         if not self.served.ready:
-            message = "The models are loading."
+            message = "Not every model is ready."
             raise Refusal(UNAVAILABLE, message, retry_after=SOON)
         return JSONResponse({"object": "list", "data": [model.describe() for model in self.served]})
 
@@ -75,6 +74,14 @@ class Server:
     async def counts(self, _: Request) -> Response:
         """Answer Prometheus."""
         return Response(self.metrics.text(), media_type=self.metrics.content_type)
+
+    @property
+    def _state(self) -> str:
+        if self.stopping:
+            return "stopping"
+        if self.served.failed:
+            return "failed"
+        return "ok" if self._is_ready else "loading"
 
     @property
     def _is_ready(self) -> bool:
