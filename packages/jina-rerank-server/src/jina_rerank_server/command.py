@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -196,7 +197,7 @@ def serve(  # noqa: PLR0913 - the options, each by its name
         )
     listener = bind(host, port)
     logs.configure(as_json=as_json)
-    _greet(served, access, host, listener.getsockname()[1])
+    greet = partial(_greet, served, access, host, listener.getsockname()[1])
     server = Server(
         served=served,
         access=access,
@@ -205,7 +206,7 @@ def serve(  # noqa: PLR0913 - the options, each by its name
         metrics=metrics,
     )
     with _usage():  # some arguments can only be checked by loading, such as the device
-        run(server, listener)
+        run(server, listener, greet=greet)
 
 
 @contextmanager
