@@ -72,6 +72,14 @@ async def test_model_is_described_by_each_of_its_names(name: str) -> None:
     assert said.json()["name"] == "turbo"
 
 
+@pytest.mark.parametrize("name", ["turbo", "nobody/nothing", "a/b/c"])
+async def test_model_of_any_name_is_counted_under_the_route_of_models(name: str) -> None:
+    async with serving() as app:
+        await app.get(f"/v1/models/{name}")
+        said = await app.get("/metrics")
+    assert re.findall(r'requests_total{.*route="([^"]*)"', said.text) == ["/v1/models"]
+
+
 async def test_unknown_model_is_404() -> None:
     async with serving() as app:
         said = await app.get("/v1/models/nothing")
