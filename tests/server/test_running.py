@@ -20,7 +20,7 @@ from jina_rerank_server.app import Server
 from jina_rerank_server.bodies import Bodies
 from jina_rerank_server.metrics import Metrics
 from jina_rerank_server.rerank import Limits
-from jina_rerank_server.running import bind, run
+from jina_rerank_server.running import Runner, bind, run
 from jina_rerank_server.served import Model, Served
 
 from jina_rerank import JinaRerankError, Reranker
@@ -143,6 +143,19 @@ def test_greeting_comes_once_a_signal_can_stop_the_server() -> None:
     backend.go_on.set()
     assert len(stops) == 1
     assert stops[0] != before
+
+
+def test_server_beside_other_work_leaves_signals_alone_and_greets() -> None:
+    before, said = signal.getsignal(signal.SIGTERM), []
+    runner = Runner(server_of(Loading()), lambda: said.append(signal.getsignal(signal.SIGTERM)))
+
+    def work() -> None:
+        with runner.capture_signals():
+            pass
+
+    with beside(work):
+        pass
+    assert said == [before]
 
 
 def test_start_that_fails_says_nothing_of_what_is_under_way(
