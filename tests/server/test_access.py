@@ -12,7 +12,9 @@ from jina_rerank_server.access import (
     read_key_file,
     read_keys,
 )
+from jina_rerank_server.app import create_app
 from jina_rerank_server.refusals import Refusal
+from starlette.types import Message
 
 from .application import ROUTES, body_of, serving
 
@@ -138,6 +140,36 @@ async def test_allowed_name_is_answered(access: Access) -> None:
     assert said.status_code == 200
 
 
+SAGEMAKER = Access(behind_sagemaker=True)
+
+
+async def test_sagemakers_route_answers_programs_under_every_name() -> None:
+    async with serving(access=SAGEMAKER) as app:
+        said = await app.post("/invocations", body_of("/invocations"), host="model.aws.example")
+    assert said.status_code == 200
+
+
+@pytest.mark.parametrize("route", ["/v1/rerank", "/v2/rerank", "/rerank", "/metrics", "/"])
+async def test_other_routes_answer_to_own_names_behind_sagemaker_too(route: str) -> None:
+    async with serving(access=SAGEMAKER) as app:
+        said = await app.get(route, host="evil.example")
+    assert said.status_code == 421
+
+
+async def test_page_under_another_name_is_refused_on_sagemakers_route() -> None:
+    host = "evil.example"
+    async with serving(access=SAGEMAKER) as app:
+        rebound = await app.post("/invocations", b"{}", host=host, origin=f"http://{host}")
+        other = await app.post("/invocations", b"{}", host="localhost", origin=f"http://{host}")
+    assert (rebound.status_code, other.status_code) == (421, 403)
+
+
+async def test_sagemakers_route_answers_to_own_names_without_sagemaker() -> None:
+    async with serving() as app:
+        said = await app.post("/invocations", b"{}", host="model.aws.example")
+    assert said.status_code == 421
+
+
 def test_server_with_keys_answers_to_every_name() -> None:
     LOCKED.check_host("rerank.example")
 
@@ -155,6 +187,13 @@ async def test_page_of_another_site_is_403_without_keys() -> None:
     assert (said.status_code, null.status_code, own.status_code) == (403, 403, 200)
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://]", "http://[::1", "", "http://a@[b"])
+async def test_origin_that_is_none_is_403(origin: str) -> None:
+    async with serving() as app:
+        said = await app.get("/v1/models", origin=origin)
+    assert said.status_code == 403
+
+
 async def test_page_of_an_allowed_site_may_ask_and_read() -> None:
     origin = "https://search.example"
     preflight = {
@@ -168,6 +207,67 @@ async def test_page_of_an_allowed_site_may_ask_and_read() -> None:
     assert said.headers["access-control-allow-origin"] == origin
     assert "retry-after" in said.headers["access-control-expose-headers"]
     assert asked.status_code == 200
+    assert asked.headers["access-control-allow-origin"] == origin
+    assert said.headers["vary"] == "Origin"
+
+
+ORIGIN = "https://search.example"
+PREFLIGHT = {"origin": ORIGIN, "access-control-request-method": "POST"}
+
+
+async def test_refusal_can_be_read_by_a_page_that_may_ask() -> None:
+    async with serving(access=Access(origins=frozenset({ORIGIN}))) as app:
+        said = await app.post("/v1/rerank", b"{", origin=ORIGIN)
+    assert said.status_code == 422
+    assert said.headers["access-control-allow-origin"] == ORIGIN
+
+
+async def test_preflight_is_answered_like_every_request(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jina_rerank_server")
+    async with serving(access=Access(origins=frozenset({ORIGIN}))) as app:
+        said = await app.client.options("/v1/rerank", headers=PREFLIGHT)
+        foreign = await app.client.options(
+            "/v1/rerank", headers=PREFLIGHT | {"host": "evil.example"}
+        )
+    assert (said.status_code, foreign.status_code) == (200, 421)
+    assert said.headers["x-content-type-options"] == "nosniff"
+    logged = [getattr(record, "request_id", None) for record in caplog.records]
+    assert logged == [said.headers["x-request-id"], foreign.headers["x-request-id"]]
+
+
+async def test_preflight_needs_no_key_where_other_sites_may_ask() -> None:
+    access = Access(keys=LOCKED.keys, origins=frozenset({ORIGIN}))
+    async with serving(access=access) as app:
+        preflight = await app.client.options("/v1/rerank", headers=PREFLIGHT)
+        asked = await app.post("/v1/rerank", body_of("/v1/rerank"), origin=ORIGIN)
+        options = await app.client.options("/v1/rerank", headers={"origin": ORIGIN})
+    assert (preflight.status_code, asked.status_code, options.status_code) == (200, 401, 401)
+    assert asked.headers["access-control-allow-origin"] == ORIGIN
+
+
+async def test_preflight_needs_a_key_where_no_other_site_may_ask() -> None:
+    async with serving(access=LOCKED) as app:
+        said = await app.client.options("/v1/rerank", headers=PREFLIGHT)
+    assert said.status_code == 401
+
+
+async def test_what_is_no_request_passes_where_other_sites_may_ask() -> None:
+    scope = {"type": "lifespan"}
+    sent: list[Message] = []
+    messages = iter(["startup", "shutdown"])
+
+    async def receive() -> Message:
+        return {"type": f"lifespan.{next(messages)}"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async with serving(access=Access(origins=frozenset({ORIGIN}))) as app:
+        await create_app(app.server)(scope, receive, send)
+    assert [message["type"] for message in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
 
 
 async def test_page_of_another_site_reads_nothing_by_default() -> None:

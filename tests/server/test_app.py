@@ -34,6 +34,15 @@ async def test_probes_are_503_while_the_server_stops_and_answers_close() -> None
     assert ranked.headers["connection"] == "close"
 
 
+async def test_probes_are_503_once_a_model_has_failed() -> None:
+    async with serving() as app:
+        (model,) = app.server.served
+        model.batcher.failed = True
+        ping, health = await app.get("/ping"), await app.get("/health")
+    assert (ping.status_code, health.status_code) == (503, 503)
+    assert health.json() == {"status": "failed", "ready": {"turbo": False}}
+
+
 async def test_health_names_each_model() -> None:
     async with serving(FakeBackend(), FakeBackend()) as app:
         said = await app.get("/health")
@@ -61,6 +70,14 @@ async def test_model_is_described_by_each_of_its_names(name: str) -> None:
     async with serving() as app:
         said = await app.get(f"/v1/models/{name}")
     assert said.json()["name"] == "turbo"
+
+
+@pytest.mark.parametrize("name", ["turbo", "nobody/nothing", "a/b/c"])
+async def test_model_of_any_name_is_counted_under_the_route_of_models(name: str) -> None:
+    async with serving() as app:
+        await app.get(f"/v1/models/{name}")
+        said = await app.get("/metrics")
+    assert re.findall(r'requests_total{.*route="([^"]*)"', said.text) == ["/v1/models"]
 
 
 async def test_unknown_model_is_404() -> None:

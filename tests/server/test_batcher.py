@@ -407,6 +407,36 @@ async def test_failure_reaches_only_the_requests_it_is_of() -> None:
         await first
 
 
+async def test_thread_that_fails_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    broken = False
+
+    def clock() -> float:
+        if broken:
+            message = "a text"
+            raise KeyError(message)
+        return 0.0
+
+    gate = Gate(shut=True)
+    async with started(gate, clock=clock, batch_tokens=20) as made:
+        first = ask(made, "red", ["a red planet"] * 20)
+        await blocking(gate.entered)
+        second = ask(made, "sea", ["the sea"])
+        await turn()
+        broken = True
+        gate.open()
+        for each in (first, second):
+            with pytest.raises(UnavailableError, match="start the server again"):
+                await each
+        broken = False
+        assert not made.ready
+        assert number(made._metrics, "model_ready") == 0
+        assert number(made._metrics, "queue_documents") == 0
+        with pytest.raises(UnavailableError, match="start the server again"):
+            await made.score("red", ["red"])
+    (record,) = caplog.records
+    assert record.getMessage().startswith("turbo: the model's thread has failed")
+
+
 async def test_failed_request_is_not_read_further() -> None:
     gate = Picky()
     async with started(gate, batch_tokens=20) as made:

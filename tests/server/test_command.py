@@ -100,6 +100,37 @@ def test_model_that_sagemaker_brought_is_the_default_then(
     assert serve()[0].startswith(f"loading {mini.name};")
 
 
+@pytest.mark.parametrize("made", [False, True])
+def test_missing_or_empty_folder_of_sagemaker_leaves_the_default(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, made: bool
+) -> None:
+    folder = tmp_path / "model"
+    if made:
+        folder.mkdir()
+    monkeypatch.setenv("SM_MODEL_DIR", str(folder))
+    assert serve("--port", "0")[0].startswith("loading nano;")
+
+
+def test_model_packed_with_a_folder_around_it_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nest" / "inner").mkdir(parents=True)
+    (tmp_path / "nest" / "inner" / "config.json").write_text("{}")
+    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "nest"))
+    assert main(["serve", "--port", "0"]) == 3
+    said = capsys.readouterr().err
+    assert "has no config.json" in said
+    assert "inner" in said
+
+
+def test_folder_of_sagemaker_that_is_none_is_named(
+    fail: Fail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "file"))
+    assert "cannot be read: Not a directory" in fail("--port", "0")
+
+
 def test_options_are_read_from_the_environment(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, mini: Path
 ) -> None:

@@ -370,6 +370,7 @@ async def test_key_is_asked_for_and_kept_out_of_the_code(browser: Browser) -> No
         async with visiting(locked.url, browser) as visit:
             key = visit.page.get_by_label("API key of this server")
             await expect(key).to_be_focused()
+            await expect(visit.page.get_by_role("link", name="Metrics")).to_be_hidden()
             await key.fill("not the key of this server")
             await key.press("Tab")
             assert await visit.problem() == "That is not a key of this server."

@@ -1,6 +1,7 @@
 """Starting, loading, stopping: in this process, and in one of its own that gets signals."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from jina_rerank_server.app import Server
 from jina_rerank_server.bodies import Bodies
 from jina_rerank_server.metrics import Metrics
 from jina_rerank_server.rerank import Limits
-from jina_rerank_server.running import bind, run
+from jina_rerank_server.running import Runner, bind, run
 from jina_rerank_server.served import Model, Served
 
 from jina_rerank import JinaRerankError, Reranker
@@ -113,9 +114,59 @@ def test_model_that_cannot_be_loaded_ends_the_server() -> None:
         run(server_of(backend), bind("127.0.0.1", 0))
 
 
-def test_port_that_is_taken_is_an_error_of_the_system() -> None:
-    with bind("127.0.0.1", 0) as listener, pytest.raises(OSError, match="in use"):
-        bind("127.0.0.1", listener.getsockname()[1])
+def test_port_that_is_taken_is_named_with_the_option_for_another() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        said = rf"cannot listen on 127\.0\.0\.1:{port}: .*in use; --port takes"
+        with pytest.raises(OSError, match=said):
+            bind("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("192.0.2.1", r"192\.0\.2\.1:0"), ("2001:db8::1", r"\[2001:db8::1\]:0"), ("a b", "a b:0")],
+)
+def test_address_of_another_machine_is_named_with_its_option(host: str, said: str) -> None:
+    with pytest.raises(OSError, match=rf"cannot listen on {said}: .*; --host takes"):
+        bind(host, 0)
+
+
+def test_greeting_comes_once_a_signal_can_stop_the_server() -> None:
+    backend, stops = Loading(), []
+
+    def greet() -> None:
+        stops.append(signal.getsignal(signal.SIGTERM))
+        stop()
+
+    before = signal.getsignal(signal.SIGTERM)
+    run(server_of(backend), bind("127.0.0.1", 0), greet=greet)
+    backend.go_on.set()
+    assert len(stops) == 1
+    assert stops[0] != before
+
+
+def test_server_beside_other_work_leaves_signals_alone_and_greets() -> None:
+    before, said = signal.getsignal(signal.SIGTERM), []
+    runner = Runner(server_of(Loading()), lambda: said.append(signal.getsignal(signal.SIGTERM)))
+
+    def work() -> None:
+        with runner.capture_signals():
+            pass
+
+    with beside(work):
+        pass
+    assert said == [before]
+
+
+def test_start_that_fails_says_nothing_of_what_is_under_way(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "jina_rerank_server")
+    backend = Loading(JinaRerankError("there is no such model"))
+    backend.go_on.set()
+    with pytest.raises(JinaRerankError):
+        run(server_of(backend), bind("127.0.0.1", 0))
+    assert caplog.messages == []
 
 
 def test_address_of_version_6_is_listened_on() -> None:

@@ -15,6 +15,9 @@ from .refusals import FOREIGN_HOST, FOREIGN_ORIGIN, NO_BEARER, NO_KEY, WRONG_KEY
 ANY = "*"
 """The allowed host, or origin, that allows all."""
 
+SAGEMAKER = "/invocations"
+"""The route that SageMaker sends requests to."""
+
 SHORTEST = 16
 """Characters that a key has at least: fewer could be guessed."""
 
@@ -65,6 +68,8 @@ class Access:
         hosts: Names in `Host`, in lower case, that a server without keys answers to besides
             addresses, `localhost` and this machine's name; `*` is any.
         origins: Web pages of other hosts that may ask, such as ``https://search.example``.
+        behind_sagemaker: SageMaker asks, under names that nobody knows before: its route answers
+            programs under every name.
 
     >>> Access(hosts=frozenset({"rerank.example"})).check_host("rerank.example:8080")
     """
@@ -72,6 +77,7 @@ class Access:
     keys: frozenset[bytes] = field(default=frozenset(), repr=False)
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
+    behind_sagemaker: bool = False
 
     def check_key(self, authorization: str | None) -> None:
         """Raise a `Refusal` unless `Authorization` holds one of the keys, if there are any."""
@@ -92,6 +98,13 @@ class Access:
         """Compare with every key, in a time that says nothing of any of them."""
         digest = _digest(key)
         return any([hmac.compare_digest(digest, known) for known in self.keys])  # noqa: C419 - all
+
+    def takes_any_host(self, route: str, origin: str | None) -> bool:
+        """Tell whether a request may come under any name: SageMaker's, and no browser's.
+
+        Browsers send `Origin` with every POST, which alone this route takes.
+        """
+        return self.behind_sagemaker and route == SAGEMAKER and origin is None
 
     def check_host(self, host: str | None) -> None:
         """Raise a `Refusal` for a name that is not this server's, if it has no keys.
@@ -116,7 +129,7 @@ class Access:
         """
         if self.keys or origin is None or {ANY, origin} & self.origins:
             return
-        if urlsplit(origin).netloc.lower() != (host or "").lower():
+        if _netloc(origin) != (host or "").lower():
             message = "pages of other sites may not ask: start the server with --cors-origin ORIGIN"
             raise Refusal(FOREIGN_ORIGIN, message)
 
@@ -149,6 +162,14 @@ def is_loopback(host: str) -> bool:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _netloc(origin: str) -> str | None:
+    """Take the scheme off; None is for what is no origin, as programs may send it."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _host(host: str | None) -> str:

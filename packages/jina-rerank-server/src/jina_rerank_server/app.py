@@ -6,13 +6,13 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .access import Access
 from .bodies import Bodies
+from .cors import around
 from .docs import Docs
 from .formats import ROUTES
 from .frame import Frame
@@ -21,9 +21,6 @@ from .page import Page
 from .refusals import NO_MODEL, NOT_FOUND, UNAVAILABLE, WRONG_METHOD, Reason, Refusal
 from .rerank import SOON, Limits, Reranking
 from .served import Served
-
-EXPOSED = ("retry-after", "retry-after-ms", "x-compute-tokens", "x-request-id")
-"""Headers that pages of other sites may read, where they may ask."""
 
 
 @dataclass(slots=True)
@@ -52,15 +49,14 @@ class Server:
 
     async def health(self, _: Request) -> Response:
         """Tell whether requests can be sent, and how far each model is."""
-        state = "stopping" if self.stopping else "ok" if self._is_ready else "loading"
         models = {model.batcher.name: model.batcher.ready for model in self.served}
-        said = {"status": state, "ready": models}
+        said = {"status": self._state, "ready": models}
         return JSONResponse(said, 200 if self._is_ready else 503)
 
     async def models(self, _: Request) -> Response:
         """List the models, once they are loaded."""
         if not self.served.ready:
-            message = "The models are loading."
+            message = "Not every model is ready."
             raise Refusal(UNAVAILABLE, message, retry_after=SOON)
         return JSONResponse({"object": "list", "data": [model.describe() for model in self.served]})
 
@@ -75,6 +71,14 @@ class Server:
     async def counts(self, _: Request) -> Response:
         """Answer Prometheus."""
         return Response(self.metrics.text(), media_type=self.metrics.content_type)
+
+    @property
+    def _state(self) -> str:
+        if self.stopping:
+            return "stopping"
+        if self.served.failed:
+            return "failed"
+        return "ok" if self._is_ready else "loading"
 
     @property
     def _is_ready(self) -> bool:
@@ -112,7 +116,7 @@ def create_app(server: Server) -> Starlette:
     )
     app = Starlette(
         routes=routes,
-        middleware=[*_cors(server.access), frame],
+        middleware=around(server.access, frame),
         exception_handlers={
             404: partial(_refuse, NOT_FOUND, "Invalid endpoint"),
             405: partial(_refuse, WRONG_METHOD, "Method Not Allowed"),
@@ -121,21 +125,6 @@ def create_app(server: Server) -> Starlette:
     # It would take the address from the request.
     app.router.redirect_slashes = False
     return app
-
-
-def _cors(access: Access) -> list[Middleware]:
-    """Let pages of other sites ask, if there are any that may."""
-    if not access.origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=sorted(access.origins),
-            allow_methods=("GET", "POST"),
-            allow_headers=("authorization", "content-type"),
-            expose_headers=EXPOSED,
-        )
-    ]
 
 
 async def _refuse(reason: Reason, message: str, _: Request, error: HTTPException) -> Response:

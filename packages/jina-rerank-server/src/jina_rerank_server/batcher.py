@@ -1,17 +1,23 @@
 """Dynamic batching: requests that are there at the same time share forward passes."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 
 from jina_rerank import MODELS, Reranker, Scores
 
+from .logs import LOGGER
 from .metrics import Metrics
 from .passes import Passes
 from .turns import Turns
 from .wake import wake
 from .work import Piece, Work
+
+logger = logging.getLogger(LOGGER)
+
+FAILED = "the model's thread has failed: start the server again"
 
 
 class QueueFullError(Exception):
@@ -28,7 +34,7 @@ class QueueFullError(Exception):
 
 
 class UnavailableError(Exception):
-    """The model is not loaded yet, or the server is stopping."""
+    """The model is not loaded yet, its thread has failed, or the server is stopping."""
 
 
 class Batcher:
@@ -54,6 +60,7 @@ class Batcher:
     Attributes:
         name: The name that clients use.
         model_id: The model's full name.
+        failed: True once the thread has ended by a mistake of ours: only a new start helps.
 
     Raises:
         ValueError: The engine has `top_n`, `score_threshold` or `on_error="keep-order"`, with which
@@ -89,13 +96,14 @@ class Batcher:
         self._thread: threading.Thread | None = None
         self._loaded = False
         self._stopping = False
+        self.failed = False
         metrics.ready.labels(name).set(0)
         metrics.queue.labels(name).set(0)
 
     @property
     def ready(self) -> bool:
-        """True while requests are taken: the model is loaded, and nothing stops."""
-        return self._loaded and not self._stopping
+        """True while requests are taken: the model is loaded, its thread lives, nothing stops."""
+        return self._loaded and not self.failed and not self._stopping
 
     async def start(self) -> None:
         """Start the thread, and wait until it has loaded the model.
@@ -130,7 +138,7 @@ class Batcher:
             ValueError: The query is blank, or a text is not valid Unicode.
             TooLongError: The model would read a text only in part, and `truncation` is False.
             QueueFullError: Too many documents wait.
-            UnavailableError: The model is not loaded, or the server is stopping.
+            UnavailableError: The model is not loaded, its thread failed, or the server is stopping.
             JinaRerankError: The model could not score them.
         """
         work = Work(
@@ -166,8 +174,7 @@ class Batcher:
         """Finish the pass under way, refuse what still waits, and free the model."""
         with self._changed:
             self._stopping = True
-            left = self._turns.clear()
-            self._show()
+            left = self._clear()
         for work in left:
             work.finish(UnavailableError("the server is stopping"))
         await self.drain()
@@ -177,7 +184,7 @@ class Batcher:
     def _check_open(self) -> None:
         if not self.ready:
             what = "the server is stopping" if self._stopping else "the model is not loaded yet"
-            raise UnavailableError(what)
+            raise UnavailableError(FAILED if self.failed else what)
 
     def _put(self, work: Work) -> None:
         """Put a request into the queue, if it fits; the lock is held."""
@@ -194,6 +201,12 @@ class Batcher:
         self._discard(piece.work)
         piece.work.finish(error)
 
+    def _clear(self) -> list[Work]:
+        """Empty the queue, and return what waited; the lock is held."""
+        left = self._turns.clear()
+        self._show()
+        return left
+
     def _discard(self, work: Work) -> None:
         with self._changed:
             self._turns.discard(work)
@@ -209,8 +222,22 @@ class Batcher:
         self._loaded = True
         self._metrics.ready.labels(self.name).set(1)
         wake(loaded)
-        while pieces := self._next():
-            self._passes.score(pieces, self._fail)
+        self._work()
+
+    def _work(self) -> None:
+        """Score pass after pass; should the thread end otherwise, nobody waits for it."""
+        pieces: list[Piece] = []
+        try:
+            while pieces := self._next():
+                self._passes.score(pieces, self._fail)
+        except BaseException:  # whatever it is, the thread ends
+            logger.exception("%s: %s", self.name, FAILED)
+            with self._changed:
+                self.failed = True
+                left = self._clear()
+            self._metrics.ready.labels(self.name).set(0)
+            for work in [*(piece.work for piece in pieces), *left]:
+                work.finish(UnavailableError(FAILED))
 
     def _next(self) -> list[Piece]:
         """Wait for the pieces of the next pass; none if the server is stopping and none are left."""

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import logs
-from .access import ANY, Access, check_names, is_loopback, read_key_file, read_keys
+from .access import Access, check_names, is_loopback, read_key_file, read_keys
 from .app import Server
 from .bodies import Bodies
 from .metrics import Metrics
@@ -176,7 +177,7 @@ def serve(  # noqa: PLR0913 - the options, each by its name
         as_json = _is_json(log_format)
         folder = None if model else _model_folder()
         access = _access(
-            key_file, allowed_host or (), cors_origin or (), any_host=folder is not None
+            key_file, allowed_host or (), cors_origin or (), behind_sagemaker=folder is not None
         )
         metrics = Metrics()
         served = Served.of(
@@ -196,7 +197,7 @@ def serve(  # noqa: PLR0913 - the options, each by its name
         )
     listener = bind(host, port)
     logs.configure(as_json=as_json)
-    _greet(served, access, host, listener.getsockname()[1])
+    greet = partial(_greet, served, access, host, listener.getsockname()[1])
     server = Server(
         served=served,
         access=access,
@@ -205,7 +206,7 @@ def serve(  # noqa: PLR0913 - the options, each by its name
         metrics=metrics,
     )
     with _usage():  # some arguments can only be checked by loading, such as the device
-        run(server, listener)
+        run(server, listener, greet=greet)
 
 
 @contextmanager
@@ -225,9 +226,22 @@ def _is_json(log_format: str | None) -> bool | None:
 
 
 def _model_folder(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Find the model that SageMaker brought."""
+    """Find the model that SageMaker brought.
+
+    Whatever is there was meant to be served: files in the wrong place are an error when it is
+    loaded, and never another model's scores.
+
+    Raises:
+        ValueError: It cannot be told what is there.
+    """
     folder = Path(environment.get("SM_MODEL_DIR", MODEL_FOLDER))
-    return str(folder) if (folder / "config.json").is_file() else None
+    try:
+        return str(folder) if any(folder.iterdir()) else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        msg = f"the model's folder '{folder}' cannot be read: {error.strerror}"
+        raise ValueError(msg) from error
 
 
 def _access(
@@ -235,7 +249,7 @@ def _access(
     hosts: Any,
     origins: Any,
     *,
-    any_host: bool,
+    behind_sagemaker: bool,
 ) -> Access:
     """Collect who may ask.
 
@@ -243,7 +257,7 @@ def _access(
         key_file: The file of keys.
         hosts: The allowed hosts.
         origins: The allowed origins.
-        any_host: No browser reaches this server, so that no name can be the wrong one.
+        behind_sagemaker: The model is where SageMaker puts it, so that it may ask.
     """
     check_names(hosts, origins)
     known = read_key_file(key_file) if key_file is not None else frozenset()
@@ -256,8 +270,9 @@ def _access(
     names = frozenset(host.lower().strip("[]") for host in hosts)
     return Access(
         keys=known,
-        hosts=names | {ANY} if any_host else names,
+        hosts=names,
         origins=frozenset(origins),
+        behind_sagemaker=behind_sagemaker,
     )
 
 

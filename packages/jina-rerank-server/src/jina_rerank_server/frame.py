@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .access import Access
 from .bodies import Gone
+from .cors import is_preflight
 from .facts import OTHER, Facts
 from .formats import JINA, ROUTES, headers_of
 from .metrics import Metrics
@@ -116,9 +117,12 @@ class Frame:
     def _check(self, facts: Facts, headers: Headers) -> None:
         if facts.route in PROBES:
             return
-        self.access.check_host(headers.get("host"))
-        self.access.check_origin(headers.get("origin"), headers.get("host"))
-        if facts.route not in PUBLIC:
+        host, origin = headers.get("host"), headers.get("origin")
+        if not self.access.takes_any_host(facts.route, origin):
+            self.access.check_host(host)
+        self.access.check_origin(origin, host)
+        asks_first = bool(self.access.origins) and is_preflight(facts.method, headers)
+        if facts.route not in PUBLIC and not asks_first:
             self.access.check_key(headers.get("authorization"))
 
     def _record(self, facts: Facts, seconds: float) -> None:
@@ -214,11 +218,11 @@ def _ids(facts: Facts) -> dict[str, object]:
 
 
 def _route(path: str, routes: frozenset[str]) -> str:
-    """Name a path by its route; what stands below a route belongs to it."""
+    """Name a path by its route; what stands below a route belongs to it, however deep."""
     if path in routes:
         return path
-    above = path.rpartition("/")[0]
-    return above if above in routes else OTHER
+    above = [route for route in routes if path.startswith(f"{route}/")]
+    return max(above, key=len, default=OTHER)
 
 
 def _request_id(headers: Headers) -> str:

@@ -22,7 +22,7 @@ class Metrics:
     Attributes:
         requests: Answered requests, by route, model (empty where none was named) and status.
         seconds: How long answers took, by route, from the request's head to the answer's last byte.
-        errors: Refused and failed requests, by route and kind, such as `queue_full`.
+        errors: Refused and failed requests, by route and kind, such as `busy`.
         in_flight: Requests whose answer is not sent.
         ready: 1 for a model that is loaded, else 0.
         queue: Documents that wait for a forward pass, by model.

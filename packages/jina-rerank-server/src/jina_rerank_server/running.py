@@ -1,13 +1,14 @@
 """Running the server: a socket at once, the models behind it, and a stop that loses nothing."""
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -31,11 +32,14 @@ BACKLOG = 2048
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take a port; raises OSError if it cannot be had.
+    """Take a port.
 
     Args:
         host: A name or an address.
         port: The port; 0 takes any that is free.
+
+    Raises:
+        OSError: It cannot be had; the message names the option to change.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Not socket.create_server: asyncio sends at once only where the protocol is named, and
@@ -45,27 +49,42 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(_refused(host, port, error)) from error
     return listener
 
 
-def run(server: Server, listener: socket.socket) -> None:
+def _refused(host: str, port: int, error: OSError) -> str:
+    """Say what the system refused, and which option helps."""
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        fix = "--host takes a name or an address of this machine"
+    else:
+        fix = "--port takes another one, 0 any that is free"
+    return f"cannot listen on {place}: {error.strerror}; {fix}"
+
+
+def silent() -> None:
+    """Greet nobody."""
+
+
+def run(server: Server, listener: socket.socket, *, greet: Callable[[], None] = silent) -> None:
     """Answer until a signal says to stop.
 
     Args:
         server: What answers.
         listener: The socket, which is closed in the end.
+        greet: Says that the server is there, once a signal can stop it.
 
     Raises:
         JinaRerankError: A model could not be loaded.
     """
-    asyncio.run(_run(server, listener))
+    asyncio.run(_run(server, listener, greet))
 
 
-async def _run(server: Server, listener: socket.socket) -> None:
-    runner = Runner(server)
+async def _run(server: Server, listener: socket.socket, greet: Callable[[], None]) -> None:
+    runner = Runner(server, greet)
     loading = asyncio.create_task(_load(server, runner))
     try:
         await runner.serve([listener])
@@ -93,7 +112,7 @@ async def _load(server: Server, runner: "Runner") -> None:
 class Runner(uvicorn.Server):
     """uvicorn, with a stop that an orchestrator takes for success and clients do not notice."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, greet: Callable[[], None] = silent) -> None:
         config = uvicorn.Config(
             create_app(server),
             access_log=False,
@@ -108,16 +127,22 @@ class Runner(uvicorn.Server):
         )
         super().__init__(config)
         self._server = server
+        self._greet = greet
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and Ctrl-C; uvicorn's own would end the process by the signal again."""
+        """Stop on SIGTERM and Ctrl-C; uvicorn's own would end the process by the signal again.
+
+        Whoever is greeted may send one at once.
+        """
         if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+            self._greet()
             yield
             return
         kinds = (signal.SIGTERM, signal.SIGINT)
         before = {kind: signal.signal(kind, self.handle_exit) for kind in kinds}
         try:
+            self._greet()
             yield
         finally:
             for kind, handler in before.items():
@@ -130,7 +155,8 @@ class Runner(uvicorn.Server):
         next request. So every answer now says that its connection closes, and connections without a
         request under way have a moment left.
         """
-        logger.info("stopping: finishing what is under way")
+        if self._server.served.ready:  # else nothing can be
+            logger.info("stopping: finishing what is under way")
         self._server.stopping = True
         await asyncio.sleep(0)  # whoever waits to be accepted is
         for listening in self.servers:

@@ -138,6 +138,11 @@ class Served:
         """True while every model takes requests."""
         return all(model.batcher.ready for model in self)
 
+    @property
+    def failed(self) -> bool:
+        """True once a model has failed for good."""
+        return any(model.batcher.failed for model in self)
+
     def find(self, name: str | None) -> Model:
         """Find a model by any of its names; None is the first.
 

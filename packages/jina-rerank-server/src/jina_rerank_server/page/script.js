@@ -48,6 +48,7 @@ function apart() {
 
 function unlock() {
   $("locked").hidden = false;
+  $("metrics").hidden = true; // a link cannot bring the key
   $("key").focus();
 }
 
