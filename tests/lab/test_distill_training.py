@@ -12,6 +12,7 @@ import pytest
 import torch
 from jina_rerank_lab import results
 from jina_rerank_lab.distillation import card
+from jina_rerank_lab.distillation.prepare import prepare
 from jina_rerank_lab.distillation.recipe import Recipe
 from jina_rerank_lab.distillation.training import BEST, LAST, Place
 from jina_rerank_lab.distillation.training import Run as Training
@@ -309,6 +310,34 @@ def test_too_little_data_for_a_dev_set_is_refused(tmp_path: Path, bert: Path) ->
     write_rows(tmp_path / "pairs.jsonl", pairs(4))
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
     with pytest.raises(InputError, match="no query can be held out"):
+        train(recipe)
+
+
+def test_nothing_is_learnt_from_what_shares_a_text_with_the_dev_set(
+    tmp_path: Path, bert: Path
+) -> None:
+    rows = [{"query": f"q{i // 2}", "positive": f"p{(i + 1) // 2}"} for i in range(200)]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    write_rows(tmp_path / "more.jsonl", [{**row, "query": row["query"].upper()} for row in rows])
+    data = {"files": [{"path": "pairs.jsonl"}, {"path": "more.jsonl"}]}
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), data=data)
+    prepared = prepare(Recipe.read(recipe), tmp_path, lambda _: None)
+    asked = {question.query.lower() for question in prepared.questions}
+    answers = {one.passages[one.gains.index(1)] for one in prepared.questions}
+    for own, held in zip(prepared.examples, prepared.held, strict=True):
+        learnt = [one for i, one in enumerate(own) if i not in held]
+        assert 100 < len(learnt) < 200
+        assert not asked & {one.query.lower() for one in learnt}
+        assert not answers & {one.positive for one in learnt}
+
+
+def test_data_that_all_shares_a_text_with_the_dev_set_is_refused(
+    tmp_path: Path, bert: Path
+) -> None:
+    rows = [{"query": "mars", "positive": f"mars {i}"} for i in range(40)]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    with pytest.raises(InputError, match="every query shares a text with one held out"):
         train(recipe)
 
 
