@@ -1,6 +1,7 @@
 """Training: it learns, it goes on where it was killed, and it tells what it did."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -142,7 +143,7 @@ def test_the_encoder_of_a_stage_can_be_the_only_teacher(tmp_path: Path, bert: Pa
     teachers = [{"spec": "cosine", "scale": 3.0, "shift": 0.5}]
     tables = {"student": scratch(bert), "stages": [stage], "teachers": teachers}
     lines = train(write_recipe(tmp_path / "small.toml", **tables)).log.read()
-    assert lines[1]["kl"] > 0
+    assert lines[2]["kl"] > 0
 
 
 def test_threads_are_pytorchs_own_choice_unless_the_recipe_says(tmp_path: Path, bert: Path) -> None:
@@ -281,6 +282,15 @@ def test_a_collection_can_tell_the_best(tmp_path: Path, bert: Path, make: Make) 
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), dev=dev)
     lines = train(recipe).log.read()
     assert set(lines[0]["ndcg"]) == {"planets", "all"}
+
+
+def test_bm25_is_measured_once_on_the_questions_of_the_students(tmp_path: Path, bert: Path) -> None:
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    training = train(recipe)
+    (line,) = [line for line in train(recipe).log.read() if line["kind"] == "bm25"]
+    places = [one.gains.index(1) for one in training.prepared.questions]
+    expected = sum(1 / math.log2(place + 2) for place in places) / len(places)
+    assert line["ndcg"] == {"pairs": pytest.approx(expected), "all": pytest.approx(expected)}
 
 
 def test_pairs_of_an_excluded_collection_are_dropped(

@@ -139,6 +139,7 @@ class Run:
     def run(self) -> None:
         """Train, measure and keep; when it returns, `BEST` and `LAST` are there."""
         if self.progress.best is None:
+            self.log.write("bm25", {"total": 0, "ndcg": dev.as_found(self.prepared.questions)})
             self._measure()
         for number in range(self.progress.stage, len(self.recipe.stages)):
             self._stage(number)
