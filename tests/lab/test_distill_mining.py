@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jina_rerank_lab.distillation import mining, teachers
+from jina_rerank_lab.distillation import features, mining, teachers
 from jina_rerank_lab.distillation.blocks import Blocks
 from jina_rerank_lab.distillation.mining import NONE, Lists
 from jina_rerank_lab.distillation.pairs import Example, Pool, pool
@@ -225,3 +225,9 @@ def test_hard_passages_are_limited_and_random_ones_fill_the_list(own: Pool) -> N
     more = Sampler([source(own)], 1).draw(0, 9, 1)
     assert len(more.passages) == 5
     assert more.scores is not None
+
+
+def test_the_passage_that_features_are_learnt_from_depends_on_the_seed() -> None:
+    one, other = ([features._chosen(seed, i, 8) for i in range(20)] for seed in (1, 2))
+    assert one != other
+    assert {*one, *other} <= set(range(8))

@@ -15,7 +15,7 @@ from jina_rerank_lab import results
 from jina_rerank_lab.distillation import card
 from jina_rerank_lab.distillation.prepare import prepare
 from jina_rerank_lab.distillation.recipe import Recipe
-from jina_rerank_lab.distillation.training import BEST, LAST, Place
+from jina_rerank_lab.distillation.training import BEST, LAST, TOKENIZER, Place
 from jina_rerank_lab.distillation.training import Run as Training
 from safetensors.torch import load_file
 
@@ -257,13 +257,38 @@ def test_what_cannot_be_frozen_is_refused(
         train(recipe)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, bert: Path) -> None:
-    stage = {**LEARNING, "steps": 9, "learning_rate": 1e30, "warmup": 0}
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"learning_rate": 1e30, "warmup": 0}, r"the loss is nan at step .: lower the learn"),
+        ({"contrastive": 1e30}, r"the length of the gradient is inf at step 1: .* --restart"),
+    ],
+)
+def test_what_is_no_number_ends_the_run(
+    tmp_path: Path, bert: Path, changes: dict[str, Any], reason: str
+) -> None:
+    stage = {**LEARNING, "steps": 9, **changes}
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), stages=[stage])
-    with pytest.raises(
-        JinaRerankError, match=r"the loss is nan at step .; lower the learning_rate"
-    ):
+    with pytest.raises(JinaRerankError, match=reason):
         train(recipe)
+
+
+def test_a_kill_between_two_renames_loses_no_student(tmp_path: Path, bert: Path) -> None:
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    train(recipe)
+    best = tmp_path / "run" / BEST
+    before = weights(best)
+    best.rename(best.with_name(f".{BEST}.old"))
+    train(recipe)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(best).items())
+
+
+def test_only_whole_students_stay_in_the_output(tmp_path: Path, bert: Path) -> None:
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    for _ in range(2):
+        train(recipe)
+    folders = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
+    assert folders == {BEST, LAST, TOKENIZER, "checkpoints"}
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, bert: Path) -> None:
