@@ -90,7 +90,7 @@ def layouts(
     for part, own in zip(recipe.data.files, examples, strict=True):
         chosen = (max_words, part.max_words, recipe.data.max_words)
         words = next((one for one in chosen if one is not None), None)
-        pools.append(pairs.pool(pairs.short_name(part.path), own, words))
+        pools.append(pairs.pool(pairs.short_name(part.path), own, words, seed=recipe.seed))
     return pools
 
 
