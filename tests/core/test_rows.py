@@ -39,6 +39,11 @@ def test_matrix_in_another_type_or_on_another_device_stays(x: Tensor) -> None:
     assert padded(x) is x
 
 
+def test_matrix_under_autocast_counts_as_what_it_is_multiplied_in() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        assert len(padded(torch.ones(33, 4))) == 64
+
+
 def test_linear_layers_in_bfloat16_see_rounded_numbers_of_rows(mini: Path) -> None:
     reranker = Reranker(mini, dtype="bfloat16").load()
     seen: list[int] = []

@@ -117,7 +117,8 @@ def answers(count: int) -> list[dict[str, Any]]:
         topic = chance.randrange(len(TOPICS))
         words = [TOPICS[topic - 1], "planet", *chance.choices(OTHERS[:5], k=2)]
         chance.shuffle(words)
-        rows.append({"query": f"planet {TOPICS[topic]}", "positive": " ".join(words)})
+        asked = ["planet", TOPICS[topic], *chance.choices(OTHERS[:5], k=2)]
+        rows.append({"query": " ".join(asked), "positive": " ".join(words)})
     return rows
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jina_rerank_lab import collections
 from jina_rerank_lab.distillation import make, pairs
-from jina_rerank_lab.distillation.crop import crop
+from jina_rerank_lab.distillation.crop import anywhere, crop
 from jina_rerank_lab.distillation.guard import Guard
 from jina_rerank_lab.distillation.pairs import Example
 from jina_rerank_lab.distillation.recipe import FilePart
@@ -118,6 +118,20 @@ def test_parts_of_one_passage_have_one_origin() -> None:
     made = pairs.pool("a", found, 6)
     assert len(made.passages) == 3
     assert made.origins == [0, 0, 1]
+
+
+def test_a_third_of_the_positives_is_cut_anywhere() -> None:
+    text = f"{'Nothing is said here. ' * 20}Mars is red today. {'Nor is it here. ' * 20}"
+    found = [Example("mars red", f"{text}{i}") for i in range(300)]
+    made, same, other = (pairs.pool("a", found, 4, seed=seed) for seed in (1, 1, 2))
+    best = [made.passages[place] == "Mars is red today." for place in made.positives]
+    assert 0.27 < 1 - sum(best) / 300 < 0.4
+    assert made == same
+    assert made.positives != other.positives
+
+
+def test_a_short_passage_is_whole_wherever_it_is_cut() -> None:
+    assert anywhere("Mars is red.", 4, 0.9) == "Mars is red."
 
 
 def test_texts_of_pools_are_queries_and_passages() -> None:

@@ -1,17 +1,19 @@
 """Negatives, teachers' scores, what is kept of both, and how lists are drawn of them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from jina_rerank_lab.distillation import mining, teachers
+from jina_rerank_lab.distillation import features, mining, teachers
 from jina_rerank_lab.distillation.blocks import Blocks
 from jina_rerank_lab.distillation.mining import NONE, Lists
 from jina_rerank_lab.distillation.pairs import Example, Pool, pool
 from jina_rerank_lab.distillation.recipe import MiningPart, TeacherPart
 from jina_rerank_lab.distillation.sampling import Sampler, Source
 from jina_rerank_lab.distillation.vectors import Models
+from safetensors.torch import load_file, save_file
 
 from jina_rerank import Reranker
 from jina_rerank.errors import JinaRerankError
@@ -225,3 +227,45 @@ def test_hard_passages_are_limited_and_random_ones_fill_the_list(own: Pool) -> N
     more = Sampler([source(own)], 1).draw(0, 9, 1)
     assert len(more.passages) == 5
     assert more.scores is not None
+
+
+def test_the_passage_that_features_are_learnt_from_depends_on_the_seed() -> None:
+    one, other = ([features._chosen(seed, i, 8) for i in range(20)] for seed in (1, 2))
+    assert one != other
+    assert {*one, *other} <= set(range(8))
+
+
+@pytest.mark.parametrize("spec", ["bi:{}", "maxsim:{}", "{}"])
+def test_a_teacher_trained_anew_in_its_place_scores_anew(
+    own: Pool, bert: str, mini: Path, tmp_path: Path, spec: str
+) -> None:
+    blocks = Blocks(tmp_path / "cache")
+    lists = mine(own, blocks, MiningPart(bm25=0, dense=0, random=2))
+    place = tmp_path / "teacher"
+    shutil.copytree(mini if spec == "{}" else bert, place)
+    part = TeacherPart(spec=spec.format(place), scale=1)
+    before = teachers.scores(lists, [part], Models(blocks, CPU), blocks)
+    changed = {
+        name: torch.randn(tensor.shape).to(tensor.dtype)
+        for name, tensor in load_file(place / "model.safetensors").items()
+    }
+    save_file(changed, place / "model.safetensors")
+    after = teachers.scores(lists, [part], Models(blocks, CPU), blocks)
+    assert not np.allclose(before, after, equal_nan=True)
+
+
+def test_an_embedder_trained_anew_in_its_place_mines_anew(
+    own: Pool, blocks: Blocks, bert: str
+) -> None:
+    part = MiningPart(bm25=0, dense=2, random=1, embedder=bert)
+    before = mine(own, blocks, part)
+    weights = load_file(Path(bert) / "model.safetensors")
+    save_file(
+        {name: -tensor.flip(0) for name, tensor in weights.items()},
+        Path(bert) / "model.safetensors",
+    )
+    assert (mine(own, blocks, part).places != before.places).any()
+
+
+def test_a_service_is_known_by_its_name() -> None:
+    assert teachers._model("api:some-model", Models(Blocks(Path("none")), CPU)) == ""

@@ -14,6 +14,8 @@ from .distilling import scratch, write_recipe
 RECIPES = Path(__file__).parents[2] / "shared" / "jina-rerank-lab" / "recipes"
 STAGE = {"kind": "ranking", "steps": 3, "kl": 0.0, "contrastive": 1.0}
 WARM = {"init": "warm", "source": "bert", "layers": [0]}
+TWO = {**WARM, "layers": [0, 1]}
+STATES = {"features": 1.0, "teacher": "bert"}
 
 
 def test_recipe_of_nano_is_whole() -> None:
@@ -64,6 +66,15 @@ def test_recipe_of_the_documentation_is_whole(tmp_path: Path) -> None:
             {"stages": [{**STAGE, "kl": 1}], "teachers": [{"spec": "maxsim"}]},
             "cosine and maxsim are those of a stage's encoder, so give every stage a teacher",
         ),
+        (
+            {"stages": [{**STAGE, **STATES, "depth": 2}], "student": TWO},
+            "depth must be at most 1, the student's layers below the last one, got 2",
+        ),
+        (
+            {"stages": [{"kind": "features", "steps": 1, "teacher": "b", "depth": 3}]},
+            "depth must be at most 1, the student's layers, got 3",
+        ),
+        ({"stages": [{**STAGE, **STATES}]}, "need a student of two layers or more"),
         ({"dev": {"average": 1}}, "dev.average must be below 1, got 1"),
     ],
 )

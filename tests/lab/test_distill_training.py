@@ -1,6 +1,7 @@
 """Training: it learns, it goes on where it was killed, and it tells what it did."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,8 +13,9 @@ import pytest
 import torch
 from jina_rerank_lab import results
 from jina_rerank_lab.distillation import card
+from jina_rerank_lab.distillation.prepare import prepare
 from jina_rerank_lab.distillation.recipe import Recipe
-from jina_rerank_lab.distillation.training import BEST, LAST, Place
+from jina_rerank_lab.distillation.training import BEST, LAST, TOKENIZER, Place
 from jina_rerank_lab.distillation.training import Run as Training
 from safetensors.torch import load_file
 
@@ -141,7 +143,7 @@ def test_the_encoder_of_a_stage_can_be_the_only_teacher(tmp_path: Path, bert: Pa
     teachers = [{"spec": "cosine", "scale": 3.0, "shift": 0.5}]
     tables = {"student": scratch(bert), "stages": [stage], "teachers": teachers}
     lines = train(write_recipe(tmp_path / "small.toml", **tables)).log.read()
-    assert lines[1]["kl"] > 0
+    assert lines[2]["kl"] > 0
 
 
 def test_threads_are_pytorchs_own_choice_unless_the_recipe_says(tmp_path: Path, bert: Path) -> None:
@@ -255,13 +257,38 @@ def test_what_cannot_be_frozen_is_refused(
         train(recipe)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, bert: Path) -> None:
-    stage = {**LEARNING, "steps": 9, "learning_rate": 1e30, "warmup": 0}
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"learning_rate": 1e30, "warmup": 0}, r"the loss is nan at step .: lower the learn"),
+        ({"contrastive": 1e30}, r"the length of the gradient is inf at step 1: .* --restart"),
+    ],
+)
+def test_what_is_no_number_ends_the_run(
+    tmp_path: Path, bert: Path, changes: dict[str, Any], reason: str
+) -> None:
+    stage = {**LEARNING, "steps": 9, **changes}
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), stages=[stage])
-    with pytest.raises(
-        JinaRerankError, match=r"the loss is nan at step .; lower the learning_rate"
-    ):
+    with pytest.raises(JinaRerankError, match=reason):
         train(recipe)
+
+
+def test_a_kill_between_two_renames_loses_no_student(tmp_path: Path, bert: Path) -> None:
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    train(recipe)
+    best = tmp_path / "run" / BEST
+    before = weights(best)
+    best.rename(best.with_name(f".{BEST}.old"))
+    train(recipe)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(best).items())
+
+
+def test_only_whole_students_stay_in_the_output(tmp_path: Path, bert: Path) -> None:
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    for _ in range(2):
+        train(recipe)
+    folders = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
+    assert folders == {BEST, LAST, TOKENIZER, "checkpoints"}
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, bert: Path) -> None:
@@ -280,6 +307,15 @@ def test_a_collection_can_tell_the_best(tmp_path: Path, bert: Path, make: Make) 
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), dev=dev)
     lines = train(recipe).log.read()
     assert set(lines[0]["ndcg"]) == {"planets", "all"}
+
+
+def test_bm25_is_measured_once_on_the_questions_of_the_students(tmp_path: Path, bert: Path) -> None:
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    training = train(recipe)
+    (line,) = [line for line in train(recipe).log.read() if line["kind"] == "bm25"]
+    places = [one.gains.index(1) for one in training.prepared.questions]
+    expected = sum(1 / math.log2(place + 2) for place in places) / len(places)
+    assert line["ndcg"] == {"pairs": pytest.approx(expected), "all": pytest.approx(expected)}
 
 
 def test_pairs_of_an_excluded_collection_are_dropped(
@@ -309,6 +345,34 @@ def test_too_little_data_for_a_dev_set_is_refused(tmp_path: Path, bert: Path) ->
     write_rows(tmp_path / "pairs.jsonl", pairs(4))
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
     with pytest.raises(InputError, match="no query can be held out"):
+        train(recipe)
+
+
+def test_nothing_is_learnt_from_what_shares_a_text_with_the_dev_set(
+    tmp_path: Path, bert: Path
+) -> None:
+    rows = [{"query": f"q{i // 2}", "positive": f"p{(i + 1) // 2}"} for i in range(200)]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    write_rows(tmp_path / "more.jsonl", [{**row, "query": row["query"].upper()} for row in rows])
+    data = {"files": [{"path": "pairs.jsonl"}, {"path": "more.jsonl"}]}
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), data=data)
+    prepared = prepare(Recipe.read(recipe), tmp_path, lambda _: None)
+    asked = {question.query.lower() for question in prepared.questions}
+    answers = {one.passages[one.gains.index(1)] for one in prepared.questions}
+    for own, held in zip(prepared.examples, prepared.held, strict=True):
+        learnt = [one for i, one in enumerate(own) if i not in held]
+        assert 100 < len(learnt) < 200
+        assert not asked & {one.query.lower() for one in learnt}
+        assert not answers & {one.positive for one in learnt}
+
+
+def test_data_that_all_shares_a_text_with_the_dev_set_is_refused(
+    tmp_path: Path, bert: Path
+) -> None:
+    rows = [{"query": "mars", "positive": f"mars {i}"} for i in range(40)]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
+    with pytest.raises(InputError, match="every query shares a text with one held out"):
         train(recipe)
 
 

@@ -1,4 +1,4 @@
-"""Short passages out of long ones: the part that matches a query best."""
+"""Short passages out of long ones: the part that matches a query best, or any part."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -36,18 +36,44 @@ def crop(text: str, query: str, max_words: int) -> str:
     if len(words) <= max_words:
         return text
     wanted = _telling(query)
-    starts = [start for start in _starts(text, max_words) if start + max_words // 2 < len(words)]
+    starts = _starts(text, max_words)
 
     def shared(start: int) -> int:
         return len(wanted & _telling(" ".join(words[start : start + max_words])))
 
-    best = max(starts, key=lambda start: (shared(start), -start))
-    best = min(best, len(words) - max_words) if best + max_words > len(words) else best
-    return " ".join(words[best : best + max_words])
+    return _cut(words, max(starts, key=lambda start: (shared(start), -start)), max_words)
 
 
-def _starts(text: str, max_words: int) -> Iterator[int]:
-    """Yield the words with which a cut may start."""
+def anywhere(text: str, max_words: int, where: float) -> str:
+    """Cut a passage to a number of words, around no matter what.
+
+    Args:
+        text: The passage.
+        max_words: Words to keep, as spaces divide them.
+        where: Which of the cuts that `crop` chooses from, from 0 to below 1.
+
+    >>> anywhere("Bread is baked. Iron rust makes Mars red. Rain falls.", 5, 0.0)
+    'Bread is baked. Iron rust'
+    """
+    words = text.split()
+    if len(words) <= max_words:
+        return text
+    starts = _starts(text, max_words)
+    return _cut(words, starts[int(where * len(starts))], max_words)
+
+
+def _cut(words: Sequence[str], start: int, max_words: int) -> str:
+    start = min(start, len(words) - max_words)
+    return " ".join(words[start : start + max_words])
+
+
+def _starts(text: str, max_words: int) -> list[int]:
+    """Return the words with which a cut may start; the end of the text is no cut of its own."""
+    last = len(text.split()) - max_words // 2
+    return [start for start in _sentence_starts(text, max_words) if start < last]
+
+
+def _sentence_starts(text: str, max_words: int) -> Iterator[int]:
     place = 0
     for sentence in sentences(text):
         count = len(sentence.split())

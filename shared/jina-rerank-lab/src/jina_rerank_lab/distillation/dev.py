@@ -121,6 +121,11 @@ def measure(
     return summary(questions, [part.tolist() for part in scores.split(sizes)])
 
 
+def as_found(questions: Sequence[Question]) -> dict[str, float]:
+    """Measure the order of BM25: what a student has to beat, as `measure` returns it."""
+    return summary(questions, [[-float(i) for i in range(len(q.passages))] for q in questions])
+
+
 def summary(questions: Sequence[Question], scores: Sequence[Sequence[float]]) -> dict[str, float]:
     """Average nDCG@10 by source, and ``"all"``, the mean of the sources."""
     found: dict[str, list[float]] = {}

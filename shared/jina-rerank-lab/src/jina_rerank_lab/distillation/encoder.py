@@ -20,6 +20,7 @@ from jina_rerank.errors import CheckpointError
 from jina_rerank.hub import Source
 from jina_rerank.jina_bert import config as jina_bert_config
 from jina_rerank.jina_bert.batching import Group, batches, groups
+from jina_rerank.jina_bert.rows import extended, padded
 
 BATCH_TOKENS = 8192
 """Tokens of a forward pass."""
@@ -75,10 +76,10 @@ class Encoder(nn.Module):
             (T, C), the last layer's states.
         """
         places = torch.cat([torch.arange(g.length).repeat(g.count) for g in groups]).to(ids.device)
-        x: Tensor = self.norm(self.words(ids) + self.places(places) + self.types(types))
+        x = padded(self.norm(self.words(ids) + self.places(places) + self.types(types)))
         for i, layer in enumerate(self.stack()):
             x = layer(x, groups, i, tap)
-        return x
+        return x[: len(ids)]
 
     def stack(self) -> "list[EncoderLayer]":
         """Return the layers."""
@@ -101,8 +102,10 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, groups: Sequence[Group], i: int, tap: Tap | None) -> Tensor:
         """Transform every token, (T, C) to (T, C), as layer `i`."""
+        tokens = [group.tokens for group in groups]
+        parts = self.qkv(x)[: sum(tokens)].split(tokens)
         contexts = []
-        for group, part in zip(groups, self.qkv(x).split([g.tokens for g in groups]), strict=True):
+        for group, part in zip(groups, parts, strict=True):
             qkv = part.view(group.count, group.length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
             q, k, v = qkv
             if tap is not None:
@@ -110,11 +113,11 @@ class EncoderLayer(nn.Module):
                 tap("attention", i, weights)
             context = F.scaled_dot_product_attention(q, k, v)
             contexts.append(context.transpose(1, 2).reshape(group.tokens, -1))
-        x = self.attention_norm(self.attended(torch.cat(contexts)) + x)
+        x = self.attention_norm(self.attended(extended(torch.cat(contexts), len(x))) + x)
         inner = F.gelu(self.inner(x))
         if tap is not None:
-            tap("normed", i, x)
-            tap("inner", i, inner)
+            tap("normed", i, x[: sum(tokens)])
+            tap("inner", i, inner[: sum(tokens)])
         normed: Tensor = self.output_norm(self.output(inner) + x)
         return normed
 

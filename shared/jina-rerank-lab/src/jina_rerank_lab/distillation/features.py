@@ -72,7 +72,7 @@ class Features:
         """Draw a query with one of its candidates."""
         part = self._part
         drawn = self._sampler.draw(position, part.size, part.hard)
-        chosen = int(rng(position, "feature").integers(len(drawn.passages)))
+        chosen = _chosen(self._sampler.seed, position, len(drawn.passages))
         (pair,) = self._inputs.pairs(
             drawn.query, [drawn.passages[chosen]], limit, multiple=part.multiple
         )
@@ -93,6 +93,11 @@ class Features:
             states = student.states(made.ids, made.types, made.groups, self._part.depth)
         rest = relative_mse(states[~first].float(), target[~first])
         return rest, relative_mse(states[first].float(), pooled)
+
+
+def _chosen(seed: int, position: int, count: int) -> int:
+    """Draw one of the passages of a list."""
+    return int(rng(seed, "feature", position).integers(count))
 
 
 def firsts(lengths: Sequence[int]) -> Tensor:

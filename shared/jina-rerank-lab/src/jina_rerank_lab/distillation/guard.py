@@ -45,14 +45,14 @@ class Guard:
         self._queries: set[str] = set()
         runs = [np.zeros(0, np.uint64)]
         for collection in collections:
-            self._queries |= {_normal(query) for query in collection.queries.values()}
+            self._queries |= {normal(query) for query in collection.queries.values()}
             runs += [_runs(passage.full) for passage in collection.corpus.values()]
         self._runs = np.unique(np.concatenate(runs))
 
     def refuses(self, example: Example) -> bool:
         """Tell whether an example has to go."""
         passages = (() if example.positive is None else (example.positive,)) + example.others
-        return _normal(example.query) in self._queries or any(map(self._known, passages))
+        return normal(example.query) in self._queries or any(map(self._known, passages))
 
     def _known(self, passage: str) -> bool:
         runs = _runs(passage)
@@ -63,7 +63,8 @@ class Guard:
         return bool(np.mean(found) >= SHARE) if len(runs) else False
 
 
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
+    """Return the words of a text: the same for texts that differ in letter case and signs alone."""
     return " ".join(WORD.findall(text.lower()))
 
 

@@ -58,6 +58,8 @@ def mine(pool: Pool, part: MiningPart, seed: int, vectors: Vectors, blocks: Bloc
     given = max(map(len, pool.others), default=0)
     miner = _Miner(pool, part, seed, vectors, given)
     key = ["lists", described(part), str(seed), identity(pool)]
+    if _compares(part):
+        key.append(vectors.identity)
     places = blocks.rows(f"{pool.name}: negatives", key, len(pool.queries), miner.rows)
     hard = 1 + given + part.bm25 + part.dense
     return Lists(pool=pool, places=places.astype(np.int32, copy=False), hard=hard)
@@ -82,7 +84,7 @@ class _Miner:
         return np.array(rows, dtype=np.int32)
 
     def _cosines(self, start: int, stop: int) -> Sequence[NDArray[np.float32] | None]:
-        if not self._part.dense and self._part.false_negatives is None:
+        if not _compares(self._part):
             return [None] * (stop - start)
         passages = self._vectors.of(self._pool.passages)
         queries = self._vectors.of(self._pool.queries, query=True)
@@ -124,6 +126,11 @@ class _Miner:
         if self._bm25 is None:
             self._bm25 = BM25(self._pool.passages)
         return self._bm25
+
+
+def _compares(part: MiningPart) -> bool:
+    """Tell whether the embedding model is needed."""
+    return part.dense > 0 or part.false_negatives is not None
 
 
 def _filled(places: list[int], size: int) -> list[int]:

@@ -12,11 +12,14 @@ from jina_rerank.lines import GZIP, InputError, LineError, json_object, text_of
 
 from ..collections import parsed
 from . import make
-from .crop import crop
+from .crop import anywhere, crop
 from .recipe import FilePart
 
 LABEL = "label"
 """Of a passage in a list: above 0 answers the query."""
+
+BLIND = 1 / 3
+"""The share of positives that are cut at random: else the best part would always be the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,29 @@ def examples(path: Path, part: FilePart, seed: int) -> list[Example]:
     return [found[i] for i in sorted(chosen.tolist())]
 
 
-def pool(name: str, found: Sequence[Example], max_words: int | None) -> Pool:
-    """Lay out examples, their passages cut to `max_words` around what matches the query."""
+def pool(
+    name: str, found: Sequence[Example], max_words: int | None, *, seed: int | None = None
+) -> Pool:
+    """Lay out examples, their passages cut to `max_words` around what matches the query.
+
+    Args:
+        name: The pool's.
+        found: The examples.
+        max_words: Words of a passage; None cuts nothing.
+        seed: Draws the positives, `BLIND` of them, that are cut anywhere; None leaves that out.
+    """
     made = Pool(name=name)
     places: dict[str, int] = {}
     wholes: dict[str, int] = {}
+    chance = None if seed is None else rng(seed, "crop", name)
 
-    def place(text: str, query: str) -> int:
-        cut = text if max_words is None else crop(text, query, max_words)
+    def place(text: str, query: str, where: float | None = None) -> int:
+        cut = text
+        if max_words is not None:
+            if where is not None and where < 1:
+                cut = anywhere(text, max_words, where)
+            else:
+                cut = crop(text, query, max_words)
         if cut not in places:
             places[cut] = len(made.passages)
             made.passages.append(cut)
@@ -103,7 +121,8 @@ def pool(name: str, found: Sequence[Example], max_words: int | None) -> Pool:
     for example in found:
         made.queries.append(example.query)
         positive = example.positive
-        made.positives.append(-1 if positive is None else place(positive, example.query))
+        where = None if chance is None else chance.random() / BLIND
+        made.positives.append(-1 if positive is None else place(positive, example.query, where))
         made.others.append([place(text, example.query) for text in example.others])
     return made
 

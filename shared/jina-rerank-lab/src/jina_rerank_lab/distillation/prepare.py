@@ -12,7 +12,7 @@ from ..collections import read
 from . import dev, mining, pairs, teachers
 from .blocks import Blocks
 from .dev import Question
-from .guard import Guard
+from .guard import Guard, normal
 from .pairs import Example, Pool
 from .recipe import Recipe
 from .sampling import Source
@@ -29,7 +29,8 @@ class Prepared:
     Attributes:
         examples: Those of each file, what is shared with test collections left out.
         dropped: How many of each file were left out.
-        held: The rows of each file that are held out.
+        held: The rows of each file that nothing is learnt from: those of `questions`, and those
+            that share a query or a positive with one of them, in whatever file.
         questions: What checkpoints are measured by.
     """
 
@@ -63,19 +64,21 @@ def prepare(recipe: Recipe, folder: Path, say: Callable[[str], object]) -> Prepa
         lost = f", {dropped[-1]:,} dropped" if dropped[-1] else ""
         say(f"{name}: {len(kept):,} queries{lost}")
         examples.append(kept)
-    held = _held(recipe, examples)
+    asked = _asked(recipe, examples)
+    held = _shared(examples, asked)
     if recipe.dev.collection is not None:
         questions = dev.of_collection(read(folder / recipe.dev.collection), recipe.dev)
     else:
         pools = layouts(recipe, examples, None)
         questions = [
             question
-            for pool, rows in zip(pools, held, strict=True)
+            for pool, rows in zip(pools, asked, strict=True)
             for question in dev.of_pool(pool, rows, recipe.dev.candidates)
         ]
     if not questions:
         msg = "no query can be held out: give [dev] a collection, or more data with positives"
         raise InputError(msg)
+    say(f"{sum(map(len, held)):,} queries held out, for {len(questions):,} that are measured")
     return Prepared(examples=examples, dropped=dropped, held=held, questions=questions)
 
 
@@ -87,7 +90,7 @@ def layouts(
     for part, own in zip(recipe.data.files, examples, strict=True):
         chosen = (max_words, part.max_words, recipe.data.max_words)
         words = next((one for one in chosen if one is not None), None)
-        pools.append(pairs.pool(pairs.short_name(part.path), own, words))
+        pools.append(pairs.pool(pairs.short_name(part.path), own, words, seed=recipe.seed))
     return pools
 
 
@@ -114,20 +117,43 @@ def sources(
         rows = rows[(lists.places[rows] != mining.NONE).sum(1) > 1]
         if len(rows):
             found.append(Source(lists, scores, rows, part.weight))
+    if not found and all(
+        len(own) == len(held) for own, held in zip(prepared.examples, prepared.held, strict=True)
+    ):
+        msg = "every query shares a text with one held out: lower [dev] queries, or give more data"
+        raise InputError(msg)
     if not found:
         msg = "no query has a negative: give [mining] more, or the files more passages"
         raise InputError(msg)
     return found
 
 
-def _held(recipe: Recipe, examples: Sequence[Sequence[Example]]) -> list[list[int]]:
-    """Hold out queries of every file, the same number of each if it has them."""
+def _asked(recipe: Recipe, examples: Sequence[Sequence[Example]]) -> list[list[int]]:
+    """Choose queries of every file to measure by, the same number of each if it has them."""
     if recipe.dev.collection is not None:
         return [[] for _ in examples]
     share = -(-recipe.dev.queries // len(examples))
-    held = []
+    asked = []
     for i, own in enumerate(examples):
         count = min(share, int(HELD * len(own)))
         chosen = pairs.rng(recipe.seed, "held", i).choice(len(own), count, replace=False)
-        held.append(sorted(chosen.tolist()))
-    return held
+        asked.append(sorted(chosen.tolist()))
+    return asked
+
+
+def _shared(
+    examples: Sequence[Sequence[Example]], asked: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """Find the rows that share a query or a positive with those that are asked, and these.
+
+    Many files ask of a passage more than once, or have the same question twice.
+    """
+    known: set[str] = set()
+    for own, rows in zip(examples, asked, strict=True):
+        known.update(*(_texts(own[row]) for row in rows))
+    return [[i for i, one in enumerate(own) if known & _texts(one)] for own in examples]
+
+
+def _texts(example: Example) -> set[str]:
+    texts = (example.query, example.positive)
+    return {normal(text) or text for text in texts if text is not None}

@@ -96,6 +96,11 @@ class StudentPart:
         sizes = {name: getattr(self, name) for name in (*own, "intermediate_size", "vocabulary")}
         _at_least(1, sample=self.sample, **sizes)
 
+    @property
+    def depth(self) -> int:
+        """How many layers it has."""
+        return self.num_hidden_layers or len(self.layers)
+
     def config(
         self, *, vocabulary: int, hidden: int, heads: int, intermediate: int
     ) -> JinaBertConfig:
@@ -104,7 +109,7 @@ class StudentPart:
         return JinaBertConfig(
             vocab_size=vocabulary,
             hidden_size=hidden,
-            num_hidden_layers=self.num_hidden_layers or len(self.layers),
+            num_hidden_layers=self.depth,
             num_attention_heads=heads,
             intermediate_size=intermediate if own is None else own,
             feed_forward_type="geglu",
@@ -264,8 +269,9 @@ class StagePart:
         teacher: The encoder of ``features``, and of `features` and `probe`.
         joint: It reads the pair at once; else query and passage alone.
         pooled: Weight of what [CLS] should become: the pooled query.
-        depth: How many of the student's layers bring the states there; None is all. In ranking,
-            the last layer reads for [CLS] what the ones below made of the tokens.
+        depth: How many of the student's layers bring the states there; None is all that can. In
+            ranking these are the ones below the last, which reads for [CLS] what they made of the
+            tokens.
     """
 
     kind: str
@@ -323,6 +329,20 @@ class StagePart:
             raise ValueError(msg)
         if self.kind == "ranking" and not any(getattr(self, name) for name in LOSSES):
             msg = f"all losses have weight 0: give {', '.join(LOSSES[:-1])} or {LOSSES[-1]}"
+            raise ValueError(msg)
+
+    def check_depth(self, layers: int) -> None:
+        """Raise `ValueError` if a student with so many layers lacks the states to compare."""
+        if self.kind == "ranking":
+            if not (self.features or self.probe):
+                return
+            layers -= 1
+            if not layers:
+                msg = "features and probe of ranking need a student of two layers or more"
+                raise ValueError(msg)
+        if self.depth is not None and self.depth > layers:
+            below = " below the last one" if self.kind == "ranking" else ""
+            msg = f"depth must be at most {layers}, the student's layers{below}, got {self.depth}"
             raise ValueError(msg)
 
     @property
@@ -424,6 +444,8 @@ class Recipe:
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
         _at_least(1, threads=self.threads, stages=len(self.stages))
+        for stage in self.stages:
+            stage.check_depth(self.student.depth)
         if any(stage.taught for stage in self.stages) and not self.teachers:
             msg = f"a stage has {', '.join(TAUGHT[:-1])} or {TAUGHT[-1]}, so give [[teachers]]"
             raise ValueError(msg)

@@ -54,7 +54,7 @@ class Sampler:
 
     def __init__(self, sources: Sequence[Source], seed: int) -> None:
         self._sources = sources
-        self._seed = seed
+        self.seed = seed
         self._epoch = -1
         self._order: NDArray[np.intp] = np.zeros((0, 2), np.intp)
         self.size = sum(self._share(source) for source in sources)
@@ -83,7 +83,7 @@ class Sampler:
     def _columns(
         self, places: NDArray[np.int32], edge: int, size: int, hard: int, position: int
     ) -> list[int]:
-        chance = rng(self._seed, "list", position)
+        chance = rng(self.seed, "list", position)
         there = np.flatnonzero(places != NONE)
         found = chance.permutation(there[(there > 0) & (there < edge)]).tolist()
         random = chance.permutation(there[there >= edge]).tolist()
@@ -95,7 +95,7 @@ class Sampler:
         return max(1, round(source.weight * len(source.rows))) if source.weight else 0
 
     def _shuffled(self, epoch: int) -> NDArray[np.intp]:
-        chance = rng(self._seed, "epoch", epoch)
+        chance = rng(self.seed, "epoch", epoch)
         parts = []
         for which, source in enumerate(self._sources):
             count = self._share(source)

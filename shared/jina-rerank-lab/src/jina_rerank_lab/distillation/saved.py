@@ -29,5 +29,20 @@ def save(student: Student, tokenizer: Path, directory: Path) -> None:
     (partial / "model.safetensors").chmod((partial / "config.json").stat().st_mode)
     context = student.config.max_position_embeddings
     write_tokenizer(Tokenizer.from_file(str(tokenizer)), partial, context)
-    shutil.rmtree(directory, ignore_errors=True)
-    partial.replace(directory)
+    old = _old(directory)
+    if directory.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        directory.rename(old)
+    partial.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(directory: Path) -> None:
+    """Bring back what was there before a `save` that was killed between its two renames."""
+    old = _old(directory)
+    if old.exists() and not directory.exists():
+        old.rename(directory)
+
+
+def _old(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.old")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from jina_rerank.jina_bert.batching import Group
 from jina_rerank.jina_bert.config import JinaBertConfig
 from jina_rerank.jina_bert.model import JinaBert, Layer
+from jina_rerank.jina_bert.rows import extended, padded
 
 
 class Student(JinaBert):
@@ -40,30 +41,40 @@ class Student(JinaBert):
         """Return the layers."""
         return self._stack()
 
+    def forward(self, ids: Tensor, types: Tensor, groups: Sequence[Group]) -> Tensor:
+        """Score a batch, as `JinaBert.forward` does."""
+        logits, _ = self.scored_states(ids, types, groups)
+        return logits
+
     def scored_states(
         self, ids: Tensor, types: Tensor, groups: Sequence[Group]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits, (N,), and what every layer but the last makes of the tokens, (T, C)."""
-        x = self.norm(self.words(ids) + self.types(types))
+        """Return the logits, (N,), and what every layer but the last makes of the tokens, (T, C).
+
+        The head computes in its weights' precision, under autocast too: see `JinaBert`.
+        """
+        x = padded(self.norm(self.words(ids) + self.types(types)))
         ruler = self._ruler(max(group.length for group in groups), x)
         *layers, last = self._stack()
         states = []
         for layer in layers:
             x = layer(x, ruler, groups)
-            states.append(x)
-        first = last.first(x, ruler, groups).to(self.pooler.weight.dtype)
-        logits: Tensor = self.classifier(torch.tanh(self.pooler(first)))
+            states.append(x[: len(ids)])
+        first = last.first(x, ruler, groups)[: sum(group.count for group in groups)]
+        with torch.autocast(ids.device.type, enabled=False):
+            pooled = torch.tanh(self.pooler(first.to(self.pooler.weight.dtype)))
+            logits: Tensor = self.classifier(pooled)
         return logits.squeeze(1), states
 
     def states(
         self, ids: Tensor, types: Tensor, groups: Sequence[Group], depth: int | None = None
     ) -> Tensor:
         """Return what the first `depth` layers make of every token, (T, C); None is all layers."""
-        x: Tensor = self.norm(self.words(ids) + self.types(types))
+        x = padded(self.norm(self.words(ids) + self.types(types)))
         ruler = self._ruler(max(group.length for group in groups), x)
         for layer in self._stack()[:depth]:
             x = layer(x, ruler, groups)
-        return x
+        return x[: len(ids)]
 
 
 class StudentLayer(Layer):
@@ -71,12 +82,13 @@ class StudentLayer(Layer):
 
     def attend(self, x: Tensor, ruler: Tensor, groups: Sequence[Group]) -> Tensor:
         """Let every token read its own input: (T, C) to (T, C)."""
-        parts = self.qkv(x).split([group.tokens for group in groups])
+        tokens = [group.tokens for group in groups]
+        parts = self.qkv(x)[: sum(tokens)].split(tokens)
         contexts = []
         for group, part in zip(groups, parts, strict=True):
             qkv = part.view(group.count, group.length, 3, self.heads, -1)
             contexts.append(_attend(qkv, ruler).reshape(group.tokens, -1))
-        return torch.cat(contexts)
+        return extended(torch.cat(contexts), len(x))
 
     def feed_forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Do it for all tokens at once: the backward pass needs every result anyway."""

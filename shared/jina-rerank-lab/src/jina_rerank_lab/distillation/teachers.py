@@ -9,11 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from jina_rerank import Reranker
+from jina_rerank.hub import locate
+from jina_rerank.settings import Settings
 
 from ..bm25 import BM25
 from ..embedders import SERVICE
 from ..rerankers import COSINE, find
 from .blocks import Blocks
+from .content import content
 from .mining import NONE, Lists, identity
 from .recipe import TeacherPart
 from .vectors import Models, Vectors
@@ -51,7 +54,13 @@ def scores(lists: Lists, parts: Sequence[TeacherPart], models: Models, blocks: B
     whole = np.zeros(lists.places.shape, np.float32)
     for part in parts:
         teacher = make(part.spec, lists, models)
-        key = ["scores", part.spec, identity(lists.pool), repr(lists.places.tolist())]
+        key = [
+            "scores",
+            part.spec,
+            _model(part.spec, models),
+            identity(lists.pool),
+            repr(lists.places.tolist()),
+        ]
         what = f"{lists.pool.name}: {part.spec}"
         found = blocks.rows(what, key, len(lists.places), teacher.rows, size=256)
         fit = _standard(found) if part.scale is None else part.scale * (found - part.shift)
@@ -68,6 +77,16 @@ def make(spec: str, lists: Lists, models: Models) -> Teacher:
     if spec.startswith(LATE):
         return _Late(lists, models.find(spec.removeprefix(LATE)))
     return _Reranker(lists, find(spec), sigmoid=not spec.startswith(SERVICE))
+
+
+def _model(spec: str, models: Models) -> str:
+    """Return what the scores of a teacher depend on besides its name."""
+    if spec == LEXICAL or spec.startswith(SERVICE):
+        return ""
+    for kind in (COSINE, LATE):
+        if spec.startswith(kind):
+            return models.find(spec.removeprefix(kind)).identity
+    return content(locate(Settings(model=spec)))
 
 
 class _Lexical:

@@ -92,6 +92,8 @@ class Run:
         self.device = choose_device(recipe.device)
         self._place = place
         place.output.mkdir(parents=True, exist_ok=True)
+        for name in (BEST, LAST):
+            saved.recover(place.output / name)
         self.prepared: Prepared = prepare(recipe, place.data, place.say)
         texts = [repr(examples) for examples in self.prepared.examples]
         key = digest(described(recipe), *texts)
@@ -139,6 +141,7 @@ class Run:
     def run(self) -> None:
         """Train, measure and keep; when it returns, `BEST` and `LAST` are there."""
         if self.progress.best is None:
+            self.log.write("bm25", {"total": 0, "ndcg": dev.as_found(self.prepared.questions)})
             self._measure()
         for number in range(self.progress.stage, len(self.recipe.stages)):
             self._stage(number)
@@ -179,8 +182,8 @@ class Run:
             rate = pace.rate(part, at.step, _share(part, at))
             pace.set_rate(optimizer, rate)
             losses, read = task.step(self.student, at.step)
-            self._check(losses)
-            nn.utils.clip_grad_norm_(self.student.parameters(), part.clip)
+            length = nn.utils.clip_grad_norm_(self.student.parameters(), part.clip)
+            self._check(losses["loss"], float(length))
             optimizer.step()
             optimizer.zero_grad()
             self._blend()
@@ -224,13 +227,17 @@ class Run:
         some = [example for examples in self.prepared.examples for example in examples[:shared]]
         return [example.positive for example in some if example.positive is not None]
 
-    def _check(self, losses: dict[str, float]) -> None:
-        if not math.isfinite(losses["loss"]):
-            msg = (
-                f"the loss is {losses['loss']} at step {self.progress.total + 1}; lower the "
-                f"learning_rate, or raise the warmup"
-            )
-            raise JinaRerankError(msg)
+    def _check(self, loss: float, gradient: float) -> None:
+        """Stop before the weights are lost."""
+        values = {"loss": loss, "length of the gradient": gradient}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                msg = (
+                    f"the {name} is {value} at step {self.progress.total + 1}: lower the "
+                    f"learning_rate in the recipe or raise its warmup, and start over with "
+                    f"--restart"
+                )
+                raise JinaRerankError(msg)
 
     @torch.no_grad()
     def _blend(self) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from jina_rerank.hub import Directory, Hub, Source
 from .. import embedders
 from . import encoder
 from .blocks import Blocks, digest
+from .content import content
 from .encoder import LoadedEncoder
 
 
@@ -39,11 +41,16 @@ class Vectors:
         self._embedder: embedders.Embedder | None = None
         self._known: dict[tuple[str, bool], NDArray[np.float32]] = {}
 
+    @cached_property
+    def identity(self) -> str:
+        """What its vectors depend on: its name, and what is in its directory."""
+        return f"{self.spec} {content(source(self.spec))}"
+
     def of(self, texts: Sequence[str], *, query: bool = False) -> NDArray[np.float32]:
         """Return the vectors of texts, (n, d), of length 1."""
         which = digest(*texts), query
         if which not in self._known:
-            key = ["vectors", self.spec, *map(str, which)]
+            key = ["vectors", self.identity, *map(str, which)]
             what = f"{self.spec}: {'queries' if query else 'passages'}"
 
             def compute(start: int, stop: int) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ and keeps it, about 0.7 MB each: a process that scores for days would grow by gi
 all the time. So matrices get rows of zeros up to the next of some 80 sizes below 8,192.
 """
 
+import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own abbreviation
 from torch import Tensor
 
@@ -14,9 +15,14 @@ LEAST = 32
 
 def padded(x: Tensor) -> Tensor:
     """Add rows of zeros to (T, C) where it saves memory and time: on CPUs, in half precision."""
-    if x.device.type != "cpu" or x.dtype.itemsize > 2:  # noqa: PLR2004 - bytes
+    if x.device.type != "cpu" or _multiplied(x).itemsize > 2:  # noqa: PLR2004 - bytes
         return x
     return extended(x, rounded(len(x)))
+
+
+def _multiplied(x: Tensor) -> torch.dtype:
+    """Return what a linear layer computes in: under autocast, layer norm's results are wider."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def extended(x: Tensor, rows: int) -> Tensor:
