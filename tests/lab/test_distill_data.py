@@ -169,9 +169,19 @@ def test_another_passage_of_a_list_counts_too(guard: Guard) -> None:
     assert guard.refuses(Example("q", None, ("Something else.", WORDS)))
 
 
-def test_a_short_passage_is_refused_only_whole(guard: Guard) -> None:
+def test_a_short_passage_within_a_test_document_is_refused(guard: Guard) -> None:
+    within = WORDS.split()[2:8]
+    assert guard.refuses(Example("q", " ".join(within)))
+    assert not guard.refuses(Example("q", " ".join([*within, "and", "so", "on"])))
+
+
+def test_a_passage_of_few_words_is_refused_only_as_a_whole_document(guard: Guard) -> None:
     assert guard.refuses(Example("q", "rust is red"))
     assert not guard.refuses(Example("q", "Rust is red, too."))
+    assert not guard.refuses(Example("q", "two three four"))
+
+
+def test_a_passage_without_words_is_not_refused(guard: Guard) -> None:
     assert not guard.refuses(Example("q", "..."))
 
 
