@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from jina_rerank import Reranker
-from jina_rerank.jina_bert.rows import padded, rounded
+from jina_rerank.jina_bert.rows import extended, padded, rounded
 
 
 @given(st.integers(1, 20_000))
@@ -36,6 +36,12 @@ def test_matrix_in_half_precision_gets_rows_of_zeros(dtype: torch.dtype) -> None
     "x", [torch.ones(33, 4), torch.ones(33, 4, dtype=torch.bfloat16, device="meta")]
 )
 def test_matrix_in_another_type_or_on_another_device_stays(x: Tensor) -> None:
+    assert padded(x) is x
+
+
+def test_matrix_with_enough_rows_is_not_copied() -> None:
+    x = torch.ones(64, 4, dtype=torch.bfloat16)
+    assert extended(x, 64) is x
     assert padded(x) is x
 
 

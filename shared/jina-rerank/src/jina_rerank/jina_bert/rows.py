@@ -26,8 +26,9 @@ def _multiplied(x: Tensor) -> torch.dtype:
 
 
 def extended(x: Tensor, rows: int) -> Tensor:
-    """Add rows of zeros to (T, C), up to a number of rows."""
-    return F.pad(x, (0, 0, 0, rows - len(x)))
+    """Add rows of zeros to (T, C), up to a number of rows; with that many already it is not copied."""
+    missing = rows - len(x)
+    return F.pad(x, (0, 0, 0, missing)) if missing else x
 
 
 def rounded(rows: int) -> int:
