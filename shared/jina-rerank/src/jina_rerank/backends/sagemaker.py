@@ -3,17 +3,18 @@
 import asyncio
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
-from weakref import WeakSet
 
 from ..errors import APIError, BadRequestError
 from ..http.aws import connect, disconnect, invoke
 from ..http.clock import Clock
 from ..http.retry import RetryPolicy
 from ..http.tries import Tries
+from ..http.waits import Waits
 from ..models import find, is_listwise
 from ..progress import progress
 from ..settings import Settings
@@ -50,7 +51,7 @@ def create(settings: Settings) -> "SageMakerBackend":
     return SageMakerBackend(settings)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call under way.
 
@@ -59,8 +60,8 @@ class Call:
         over: Set when nobody waits for it any longer: threads that work for it then stop.
     """
 
-    ends: float = math.inf
-    over: threading.Event = field(default_factory=threading.Event)
+    ends: float
+    over: threading.Event
 
 
 class SageMakerBackend(Backend):
@@ -93,9 +94,9 @@ class SageMakerBackend(Backend):
         self._start()
 
     def _start(self) -> None:
-        self._lock, self._connecting = threading.Lock(), threading.Lock()
+        self._connecting = threading.Lock()
         self._client: Any = None
-        self._calls: WeakSet[Call] = WeakSet()
+        self._waits = Waits(self._clock)
         self._workers = ThreadPoolExecutor(self._count, "jina-rerank-sagemaker")
         # Threads that wait for the workers on behalf of event loops, whose own are for others.
         self._callers = ThreadPoolExecutor(self._count, "jina-rerank-async")
@@ -106,11 +107,8 @@ class SageMakerBackend(Backend):
 
     def score_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests, as many at once as `max_concurrency` allows."""
-        call = self._begin()
-        try:
+        with self._call() as call:
             return self._finish(call, requests)
-        finally:
-            call.over.set()
 
     async def ascore(self, query: str, documents: Sequence[str]) -> Scores:
         """Score without blocking the event loop."""
@@ -118,14 +116,12 @@ class SageMakerBackend(Backend):
 
     async def ascore_many(self, requests: Sequence[Request]) -> list[Scores]:
         """Score several requests without blocking the event loop."""
-        call = self._begin()
-        try:
+        with self._call() as call:
             future = asyncio.wrap_future(_submit(self._callers, self._finish, call, requests))
-            return await asyncio.wait_for(future, self._left(call))
-        except TimeoutError:
-            raise self._tries(call).too_late() from None
-        finally:
-            call.over.set()
+            try:
+                return await asyncio.wait_for(future, self._left(call))
+            except TimeoutError:
+                raise self._tries(call).too_late() from None
 
     def identity(self) -> str:
         """Name the address, the endpoint and what of it is asked.
@@ -143,10 +139,7 @@ class SageMakerBackend(Backend):
     def close(self) -> None:
         """Close the connections; calls that are under way end with a `RuntimeError`."""
         self._closed = True
-        with self._lock:
-            calls = list(self._calls)
-        for call in calls:
-            call.over.set()
+        self._waits.end()
         self._workers.shutdown(wait=False)
         self._callers.shutdown(wait=False)
         if self._client is not None:
@@ -156,12 +149,12 @@ class SageMakerBackend(Backend):
         """Start threads and connections of the child's own."""
         self._start()
 
-    def _begin(self) -> Call:
+    @contextmanager
+    def _call(self) -> Iterator[Call]:
         seconds = self._settings.deadline
-        call = Call() if seconds is None else Call(ends=self._clock.monotonic() + seconds)
-        with self._lock:
-            self._calls.add(call)
-        return call
+        ends = self._clock.monotonic() + seconds if seconds is not None else math.inf
+        with self._waits.call() as over:
+            yield Call(ends, over)
 
     def _finish(self, call: Call, requests: Sequence[Request]) -> list[Scores]:
         """Send all parts of all requests, wait for them, and put them together."""
@@ -226,7 +219,7 @@ class SageMakerBackend(Backend):
                 return self._try(client, part, body)
             except APIError as error:
                 seconds = tries.after(error)
-            self._clock.wait(call.over, seconds)
+            self._waits.sleep(seconds, call.over)
 
     def _try(self, client: Any, part: RerankRequest, body: bytes) -> Scores:
         texts = [part.query, *map(text_of, part.documents)]
