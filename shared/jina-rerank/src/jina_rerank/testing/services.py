@@ -101,7 +101,7 @@ def _tei(service: Service, body: bytes) -> Answer:
     try:
         request = tei.read_request(body)
     except InvalidRequestError as error:
-        if error.reason.startswith("List"):
+        if error.is_empty:
             return tei.build_error(400, "`texts` cannot be empty", kind="Empty")
         # Its JSON library's own words, which no envelope of TEI's holds.
         said = f"Failed to deserialize the JSON body into the target type: missing field `{error.field}`"
