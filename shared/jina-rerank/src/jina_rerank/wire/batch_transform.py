@@ -21,7 +21,6 @@ FIELDS = (3, 4)
 LONGEST = 8 * 1024 * 1024
 """Characters of a field; Python's own limit is 131,072."""
 
-
 ROWS = 10_000
 """Lines of a request: SageMaker sends a few megabytes at once, so a row of these is short already."""
 
@@ -80,7 +79,7 @@ def build_reply(rows: Sequence[Row], replies: Sequence[RerankReply]) -> Answer:
 
 def _row(line: str, where: str, most: int | None) -> Row:
     try:
-        fields = _fields(line)
+        fields, documents = _split(line)
     except csv.Error as error:
         reason = f"CSV should be readable: {error}"
         raise InvalidRequestError(where, reason) from None
@@ -89,7 +88,7 @@ def _row(line: str, where: str, most: int | None) -> Row:
             f"should be id,query,documents or id,query,documents,top_n, not {len(fields)} fields"
         )
         raise InvalidRequestError(where, reason)
-    body = {"query": fields[1], "documents": _json(fields[2]), "top_n": _number(*fields[3:])}
+    body = {"query": fields[1], "documents": documents, "top_n": _number(*fields[3:])}
     try:
         request = RerankRequest(
             query=required_text(body, "query"),
@@ -103,18 +102,24 @@ def _row(line: str, where: str, most: int | None) -> Row:
     return Row(fields[0], request)
 
 
-def _fields(line: str) -> list[str]:
-    """Split a row, in either spelling."""
+def _split(line: str) -> tuple[list[str], object]:
+    """Split a row, in either spelling, and parse its documents."""
     csv.field_size_limit(max(LONGEST, csv.field_size_limit()))  # of the process, alas
     fields = next(csv.reader([line]))
-    if len(fields) in FIELDS and isinstance(_json(fields[2]), list):
-        return fields
-    return next(csv.reader([",".join(fields)], quoting=csv.QUOTE_NONE, escapechar="\\"))
+    documents = _documents(fields)
+    if not isinstance(documents, list):
+        reader = csv.reader([",".join(fields)], quoting=csv.QUOTE_NONE, escapechar="\\")
+        fields = next(reader)
+        documents = _documents(fields)
+    return fields, documents
 
 
-def _json(text: str) -> object:
+def _documents(fields: list[str]) -> object:
+    """Parse the documents; None if they are no JSON, or not there."""
+    if len(fields) not in FIELDS:
+        return None
     try:
-        return load(text.encode("utf-8", "surrogatepass"))
+        return load(fields[2].encode("utf-8", "surrogatepass"))
     except ValueError:
         return None
 

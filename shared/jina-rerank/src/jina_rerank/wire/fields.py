@@ -19,7 +19,6 @@ KINDS = frozenset(
 DEEPEST = 100
 """How deep a document's other fields may be nested: Python writes about as deep as it may call."""
 
-
 VALUES = 200_000
 """How many values all documents' other fields may hold: some bytes of JSON are far more in memory."""
 
