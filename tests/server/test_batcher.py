@@ -586,16 +586,3 @@ async def test_two_models_share_metrics_and_nothing_else() -> None:
     for model in ("turbo", "tiny"):
         labels = {"model": model}
         assert metrics.registry.get_sample_value("jina_rerank_documents_total", labels) == 1
-
-
-@pytest.mark.parametrize(
-    ("model", "full"),
-    [
-        ("turbo", "jina-reranker-v1-turbo-en"),
-        ("jinaai/jina-reranker-v1-tiny-en", "jina-reranker-v1-tiny-en"),
-        ("nano", "nano"),
-        ("someone/else", "someone/else"),
-    ],
-)
-def test_model_has_its_full_name(model: str, full: str) -> None:
-    assert batcher(Reranker(model)).model_id == full

@@ -48,6 +48,19 @@ def test_choice_without_a_name_or_a_model_is_refused(text: str) -> None:
         Choice.of(text)
 
 
+@pytest.mark.parametrize(
+    ("model", "full"),
+    [
+        ("turbo", "jina-reranker-v1-turbo-en"),
+        ("jinaai/jina-reranker-v1-tiny-en", "jina-reranker-v1-tiny-en"),
+        ("nano", "nano"),
+        ("someone/else", "someone/else"),
+    ],
+)
+def test_model_has_its_full_name(model: str, full: str) -> None:
+    assert served(Choice.of(model)).find(None).id == full
+
+
 def test_model_of_the_table_has_all_its_names() -> None:
     model = served(Choice.of("mine=tiny")).find("jina-reranker-v1-tiny-en")
     assert model.id == "jina-reranker-v1-tiny-en"

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from jina_rerank import MODELS, Reranker, Scores
+from jina_rerank import Reranker, Scores
 
 from .logs import LOGGER
 from .metrics import Metrics
@@ -59,7 +59,6 @@ class Batcher:
 
     Attributes:
         name: The name that clients use.
-        model_id: The model's full name.
         failed: True once the thread has ended by a mistake of ours: only a new start helps.
 
     Raises:
@@ -83,7 +82,6 @@ class Batcher:
             msg = "a reranker to serve takes no top_n, no score_threshold and no on_error"
             raise ValueError(msg)
         self.name = name
-        self.model_id = _full_name(reranker.model)
         self._reranker = reranker
         self._batch_tokens = batch_tokens
         self._batch_wait = batch_wait
@@ -268,9 +266,3 @@ class Batcher:
 
     def _show(self) -> None:
         self._metrics.queue.labels(self.name).set(self._turns.documents)
-
-
-def _full_name(model: str) -> str:
-    """Find the full name of a model that the table knows by another."""
-    known = (info for info in MODELS if model in {info.alias, info.name, info.repo})
-    return next((info.name for info in known), model)
