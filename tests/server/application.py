@@ -1,8 +1,7 @@
 """The application in this process, over a backend without a model, asked without a socket."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,29 +15,16 @@ from jina_rerank_server.metrics import Metrics
 from jina_rerank_server.rerank import Limits
 from jina_rerank_server.served import Model, Served
 
-from jina_rerank import Backend, Reranker, Scores
+from jina_rerank import Backend, Reranker
 from jina_rerank.testing import FakeBackend
+
+from .gate import PATIENCE, Gate
 
 QUERY = "where is the dog"
 DOCUMENTS = ["hello world", "the dog is in my house", "he likes dog"]
 BEST = [1, 2, 0]
-PATIENCE = 60.0
-"""Seconds after which a test that waits has failed."""
 
 ROUTES = ("/v1/rerank", "/v2/rerank", "/rerank", "/invocations")
-
-
-class Gate(Backend):
-    """A backend that answers when it is let through."""
-
-    def __init__(self) -> None:
-        self.open = threading.Event()
-        self.asked = threading.Event()
-
-    def score(self, query: str, documents: Sequence[str]) -> Scores:
-        self.asked.set()
-        self.open.wait(60)
-        return Scores(values=[0.5] * len(documents), total_tokens=len(documents))
 
 
 @dataclass
@@ -118,13 +104,8 @@ async def serving(  # noqa: PLR0913 - what a test may want, each by its name
         finally:
             for backend in each:
                 if isinstance(backend, Gate):
-                    backend.open.set()
+                    backend.stay_open()
             await server.served.stop()
-
-
-async def until(event: threading.Event) -> None:
-    """Wait for an event of another thread."""
-    assert await asyncio.to_thread(event.wait, 60)
 
 
 async def eventually(condition: Callable[[], object]) -> None:

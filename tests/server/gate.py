@@ -1,5 +1,6 @@
 """A backend that a test holds and lets go, to see what waits for what without sleeping."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
 
@@ -7,15 +8,15 @@ from jina_rerank import Backend, Scores
 from jina_rerank.testing import word_overlap
 from jina_rerank.types import Request
 
-PATIENCE = 60
-"""Seconds until a test that waits for nothing fails."""
+PATIENCE = 60.0
+"""Seconds after which a test that waits has failed."""
 
 
 class Gate(Backend):
     """Scores like `FakeBackend`, when it is let.
 
     Args:
-        shut: Wait at each pass until `open` is called.
+        shut: Wait at each pass until `open` or `stay_open` is called.
 
     Attributes:
         passes: What each pass was asked.
@@ -38,9 +39,9 @@ class Gate(Backend):
             assert self._leave.acquire(timeout=PATIENCE)
         return super().score_many(requests)
 
-    def entered(self) -> None:
+    async def entered(self) -> None:
         """Wait until a pass stands at the gate."""
-        assert self._entered.acquire(timeout=PATIENCE)
+        assert await asyncio.to_thread(self._entered.acquire, timeout=PATIENCE)
 
     def open(self) -> None:
         """Let one pass through."""

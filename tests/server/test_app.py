@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jina_rerank.testing import FakeBackend
 
-from .application import Gate, body_of, serving
+from .application import body_of, serving
+from .gate import Gate
 
 
 async def test_ping_is_an_empty_200_once_the_models_are_loaded() -> None:
@@ -173,7 +174,7 @@ async def test_probe_that_succeeds_is_no_news(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_requests_in_flight_are_counted() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with serving(gate, deadline=0.05) as app:
         await app.post("/v1/rerank", body_of("/v1/rerank"))
         assert app.server.metrics.in_flight._value.get() == 0

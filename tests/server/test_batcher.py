@@ -44,11 +44,6 @@ async def started(backend: Backend | Reranker, **keywords: Any) -> AsyncIterator
     await made.close()
 
 
-async def blocking(work: Callable[[], None]) -> None:
-    """Wait for a gate in another thread."""
-    await asyncio.to_thread(work)
-
-
 def ask(made: Batcher, query: str, documents: Sequence[str]) -> "asyncio.Task[Scores]":
     """Send a request, and go on once it waits or was refused."""
     return asyncio.ensure_future(made.score(query, documents))
@@ -138,7 +133,7 @@ async def test_requests_that_wait_go_together() -> None:
     gate = Gate(shut=True)
     async with started(gate) as made:
         first = ask(made, "sea", ["the sea"])
-        await blocking(gate.entered)
+        await gate.entered()
         others = [ask(made, f"red {i}", ["a red planet"]) for i in range(5)]
         await turn()
         gate.stay_open()
@@ -150,11 +145,11 @@ async def test_small_request_does_not_wait_for_a_long_one() -> None:
     gate = Gate(shut=True)
     async with started(gate, batch_tokens=100, queue_size=5000) as made:
         long = ask(made, "red", ["a red planet, far away"] * 2000)
-        await blocking(gate.entered)
+        await gate.entered()
         small = ask(made, "sea", ["the sea"])
         await turn()
         gate.open()
-        await blocking(gate.entered)
+        await gate.entered()
         gate.open()
         assert (await small).values == [1.0]
         assert not long.done()
@@ -189,7 +184,7 @@ async def test_time_spent_behind_another_pass_counts_as_waiting() -> None:
     gate = Gate(shut=True)
     async with started(gate, batch_tokens=20, batch_wait=HOUR, clock=lambda: now[0]) as made:
         first = ask(made, "red", ["a red planet"] * 6)
-        await blocking(gate.entered)
+        await gate.entered()
         second = ask(made, "sea", ["the sea"])
         await turn()
         now[0] = HOUR
@@ -218,7 +213,7 @@ async def test_cancelled_request_is_never_scored() -> None:
     gate = Gate(shut=True)
     async with started(gate) as made:
         first = ask(made, "red", ["a red planet"])
-        await blocking(gate.entered)
+        await gate.entered()
         second, third = ask(made, "gone", ["the sea"]), ask(made, "sea", ["the sea"])
         await turn()
         second.cancel()
@@ -236,7 +231,7 @@ async def test_request_cancelled_in_its_pass_harms_nobody() -> None:
     gate = Gate(shut=True)
     async with started(gate, batch_tokens=20) as made:
         first = ask(made, "red", ["a red planet"] * 100)
-        await blocking(gate.entered)
+        await gate.entered()
         first.cancel()
         await turn()
         second = ask(made, "sea", ["the sea"])
@@ -251,7 +246,7 @@ async def test_deadline_that_passes_takes_the_request_out() -> None:
     gate = Gate(shut=True)
     async with started(gate) as made:
         first = ask(made, "red", ["a red planet"])
-        await blocking(gate.entered)
+        await gate.entered()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await made.score("late", ["the sea"])
@@ -280,7 +275,7 @@ def test_event_loop_that_closed_harms_no_other() -> None:
         await made.start()
         # Kept by the loop, which is closed over it.
         lost.append(ask(made, "red", ["a red planet"]))
-        await blocking(gate.entered)
+        await gate.entered()
 
     async def come() -> Scores:
         gate.stay_open()
@@ -305,12 +300,12 @@ async def test_full_queue_refuses_and_says_when_to_come_back() -> None:
     gate = Gate(shut=True)
     async with started(gate, queue_size=100, clock=lambda: now[0]) as made:
         first = ask(made, "red", ["a red planet"] * 10)
-        await blocking(gate.entered)
+        await gate.entered()
         now[0] = 5.0  # two documents a second
         gate.open()
         await first
         second = ask(made, "red", ["a red planet"])
-        await blocking(gate.entered)
+        await gate.entered()
         third = ask(made, "red", ["a red planet"] * 90)
         await turn()
         with pytest.raises(QueueFullError, match="the queue is full; try again in 45 s") as refused:
@@ -393,7 +388,7 @@ async def test_failure_reaches_only_the_requests_it_is_of() -> None:
     gate = Picky(shut=True)
     async with started(gate) as made:
         first = ask(made, "red", ["red"])
-        await blocking(gate.entered)
+        await gate.entered()
         good = [ask(made, f"good {i}", ["red"] * 3) for i in range(5)]
         bad, poisoned = ask(made, "bad", ["red"]), ask(made, "good", ["red", "poison"])
         good += [ask(made, f"good {i}", ["red"] * 3) for i in range(5)]
@@ -419,7 +414,7 @@ async def test_thread_that_fails_leaves_nobody_waiting(caplog: pytest.LogCapture
     gate = Gate(shut=True)
     async with started(gate, clock=clock, batch_tokens=20) as made:
         first = ask(made, "red", ["a red planet"] * 20)
-        await blocking(gate.entered)
+        await gate.entered()
         second = ask(made, "sea", ["the sea"])
         await turn()
         broken = True
@@ -494,7 +489,7 @@ async def test_draining_finishes_everything_that_was_taken() -> None:
     made = batcher(gate, batch_tokens=20)
     await made.start()
     first = ask(made, "red", ["a red planet"] * 50)
-    await blocking(gate.entered)
+    await gate.entered()
     second = ask(made, "sea", ["the sea"] * 50)
     await turn()
     drained = asyncio.ensure_future(made.drain())
@@ -521,7 +516,7 @@ async def test_closing_refuses_what_waits_and_finishes_the_pass_under_way() -> N
     made = batcher(reranker)
     await made.start()
     under_way = ask(made, "red", ["a red planet"])
-    await blocking(gate.entered)
+    await gate.entered()
     waiting = ask(made, "sea", ["the sea"])
     await turn()
     closed = asyncio.ensure_future(made.close())
@@ -539,7 +534,7 @@ async def test_event_loop_is_free_while_a_pass_runs() -> None:
     gate = Gate(shut=True)
     async with started(gate) as made:
         first = ask(made, "red", ["a red planet"])
-        await blocking(gate.entered)
+        await gate.entered()
         assert threading.current_thread().name != f"jina-rerank-{made.name}"
         assert not first.done()
         gate.stay_open()
@@ -555,7 +550,7 @@ async def test_passes_and_queue_are_counted() -> None:
     async with started(gate, metrics=metrics) as made:
         assert number(metrics, "model_ready") == 1
         first = ask(made, "red", ["a red planet"] * 2)
-        await blocking(gate.entered)
+        await gate.entered()
         others = [ask(made, "red", ["the sea"] * 3) for _ in range(2)]
         await turn()
         assert number(metrics, "queue_documents") == 6
@@ -579,7 +574,7 @@ async def test_two_models_share_metrics_and_nothing_else() -> None:
         started(Gate(), metrics=metrics, name="tiny") as other,
     ):
         held = ask(made, "red", ["a red planet"])
-        await blocking(gate.entered)
+        await gate.entered()
         assert (await other.score("sea", ["the sea"])).values == [1.0]
         gate.stay_open()
         await held

@@ -9,7 +9,8 @@ from jina_rerank_server.bodies import AT_ONCE, LARGE, Bodies, Gone
 from jina_rerank_server.refusals import BUSY, Refusal
 from starlette.types import Message
 
-from .application import PATIENCE, ROUTES, Gate, body_of, serving, until
+from .application import ROUTES, body_of, serving
+from .gate import PATIENCE, Gate
 
 LARGEST = 100
 
@@ -70,25 +71,25 @@ async def test_client_that_leaves_while_it_sends_gets_no_answer() -> None:
 
 
 async def test_client_that_leaves_while_it_waits_cancels_its_work() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with serving(gate) as app:
         first = asyncio.create_task(app.post("/v1/rerank", body_of("/v1/rerank")))
-        await until(gate.asked)
+        await gate.entered()
         body = b'{"query": "q", "documents": ["a"]}'
         whole = {"type": "http.request", "body": body, "more_body": False}
         sent = await raw(app.server, [whole, whole, {"type": "http.disconnect"}])
         assert app.server.metrics.queue.labels("turbo")._value.get() == 0
         assert app.server.metrics.cancelled.labels("turbo")._value.get() == 1
-        gate.open.set()
+        gate.stay_open()
         assert (await first).status_code == 200
     assert sent == []
 
 
 async def test_server_that_has_waited_long_enough_answers_503() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with serving(gate) as app:
         waiting = asyncio.create_task(app.post("/v1/rerank", body_of("/v1/rerank")))
-        await until(gate.asked)
+        await gate.entered()
         waiting.cancel()
         assert (await waiting).status_code == 503
 

@@ -18,7 +18,8 @@ from jina_rerank.wire import cohere, jina, sagemaker, tei
 from jina_rerank.wire.failure import read_error
 from jina_rerank.wire.values import Answer, RerankReply
 
-from .application import Gate, body_of, serving
+from .application import body_of, serving
+from .gate import Gate
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "rerank-api"
 CASES: dict[str, dict[str, Any]] = {
@@ -132,7 +133,7 @@ SITUATIONS: list[Situation] = [
         {"access": LOCKED},
     ),
     ("jina.err.503", "/v1/rerank", GOOD, {}, None, LOADING),
-    ("jina.err.504", "/v1/rerank", GOOD, {}, Gate(), LATE),
+    ("jina.err.504", "/v1/rerank", GOOD, {}, Gate(shut=True), LATE),
     ("jina.err.500.nested", "/v1/rerank", GOOD, {}, BROKEN, {}),
     ("jina.err.422.empty_documents", "/v1/rerank", GOOD | {"documents": []}, {}, None, {}),
     ("jina.err.422.top_n_zero", "/v1/rerank", GOOD | {"top_n": 0}, {}, None, {}),

@@ -10,7 +10,8 @@ import pytest
 from jina_rerank_server import frame, protocol, running
 from jina_rerank_server.running import Runner, bind
 
-from .application import PATIENCE, App, Gate, eventually, serving, until
+from .application import App, eventually, serving
+from .gate import PATIENCE, Gate
 
 HEAD = b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n"
 BODY = b'{"query": "q", "documents": ["a", "b"]}'
@@ -72,7 +73,7 @@ async def listening(*backends: Gate, largest: int = 100_000) -> AsyncIterator[Li
         finally:
             runner.should_exit = True
             for backend in backends:
-                backend.open.set()
+                backend.stay_open()
             await served
 
 
@@ -115,13 +116,13 @@ async def test_more_bytes_do_not_prolong_the_time_of_a_head(
 
 
 async def test_time_of_a_head_ends_with_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     monkeypatch.setattr(protocol, "HEAD", 0.05)
     async with listening(gate) as server, server.client() as client:
         client.send(WHOLE)
-        await until(gate.asked)
+        await gate.entered()
         await asyncio.sleep(0.1)
-        gate.open.set()
+        gate.stay_open()
         assert await client.status() == 200
 
 
@@ -203,16 +204,16 @@ async def test_what_is_no_http_is_400_and_ends_the_connection(bad: bytes) -> Non
 
 
 async def test_client_that_leaves_cancels_what_waits() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with listening(gate) as server, server.client() as first:
         first.send(WHOLE)
-        await until(gate.asked)
+        await gate.entered()
         async with server.client() as second:
             second.send(WHOLE)
             queue = server.app.server.metrics.queue.labels("turbo")
             await eventually(queue._value.get)
         await eventually(lambda: not queue._value.get())
-        gate.open.set()
+        gate.stay_open()
         assert await first.status() == 200
 
 
@@ -226,25 +227,25 @@ async def test_parts_of_an_answer_do_not_wait_for_each_other() -> None:
 
 
 async def test_stop_finishes_what_is_under_way_and_what_is_on_its_way() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with listening(gate) as server, server.client() as busy, server.client() as idle:
         busy.send(WHOLE)
-        await until(gate.asked)
+        await gate.entered()
         server.runner.should_exit = True
         await eventually(lambda: server.app.server.stopping)
         idle.send(WHOLE)
         queue = server.app.server.metrics.queue.labels("turbo")
         await eventually(queue._value.get)
-        gate.open.set()
+        gate.stay_open()
         assert (await busy.status(), await idle.status()) == (200, 200)
         assert (await busy.end(), await idle.end()) == (b"", b"")
 
 
 async def test_stopped_server_takes_no_connection() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with listening(gate) as server, server.client() as busy:
         busy.send(WHOLE)
-        await until(gate.asked)
+        await gate.entered()
         server.runner.should_exit = True
         listeners = server.runner.servers
         await eventually(lambda: not any(each.is_serving() for each in listeners))
@@ -255,9 +256,9 @@ async def test_stopped_server_takes_no_connection() -> None:
 
 async def test_stop_that_has_taken_long_enough_answers_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "STOP", running.LAST_CALL + 0.05)
-    gate = Gate()
+    gate = Gate(shut=True)
     async with listening(gate) as server, server.client() as client:
         client.send(WHOLE)
-        await until(gate.asked)
+        await gate.entered()
         server.runner.should_exit = True
         assert await client.status() == 503

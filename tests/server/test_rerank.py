@@ -13,7 +13,8 @@ from jina_rerank.testing import FakeBackend
 from jina_rerank.wire import cohere, jina, sagemaker, tei
 from jina_rerank.wire.values import Answer
 
-from .application import BEST, DOCUMENTS, QUERY, ROUTES, Gate, body_of, eventually, serving, until
+from .application import BEST, DOCUMENTS, QUERY, ROUTES, body_of, eventually, serving
+from .gate import Gate
 
 TEXTS = {"query": QUERY, "texts": DOCUMENTS}
 READERS = {
@@ -194,14 +195,14 @@ async def test_too_many_documents_are_refused(route: str, field: str, status: in
 
 
 async def test_full_queue_is_429_with_the_time_to_come_again() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with serving(gate, queue_size=3) as app:
         first = asyncio.create_task(app.post("/v1/rerank", body_of("/v1/rerank")))
-        await until(gate.asked)
+        await gate.entered()
         second = asyncio.create_task(app.post("/v1/rerank", body_of("/v1/rerank")))
         await eventually(app.server.metrics.queue.labels("turbo")._value.get)
         refused = {route: await app.post(route, body_of(route)) for route in ROUTES}
-        gate.open.set()
+        gate.stay_open()
         assert {(await first).status_code, (await second).status_code} == {200}
     assert {said.status_code for said in refused.values()} == {429}
     assert {said.headers["retry-after"] for said in refused.values()} == {"1"}
@@ -210,7 +211,7 @@ async def test_full_queue_is_429_with_the_time_to_come_again() -> None:
 
 
 async def test_deadline_is_504_and_cancels_what_waits() -> None:
-    gate = Gate()
+    gate = Gate(shut=True)
     async with serving(gate, deadline=0.01) as app:
         said = await app.post("/v1/rerank", body_of("/v1/rerank"))
         assert said.status_code == 504
@@ -313,7 +314,7 @@ async def test_row_of_too_many_documents_is_refused() -> None:
 
 
 async def test_rows_that_take_too_long_are_504() -> None:
-    async with serving(Gate(), deadline=0.01) as app:
+    async with serving(Gate(shut=True), deadline=0.01) as app:
         said = await app.post("/invocations", CSV * 100, content_type="text/csv")
     assert said.status_code == 504
 
