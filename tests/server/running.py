@@ -3,14 +3,14 @@
 import os
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-PROGRAM = [sys.executable, "-c", "import sys, jina_rerank.cli as cli; sys.exit(cli.main())"]
+from ..core.program import spawn
+
 READY = 200
 TURN = 0.05
 """Seconds between two questions whether it is ready."""
@@ -54,7 +54,7 @@ def running(
         environment: Variables besides this process's.
         seen: Gets the statuses of `/ping` until it was 200.
     """
-    process = subprocess.Popen([*PROGRAM, *arguments], env=os.environ | dict(environment))
+    process = spawn(*arguments, env=os.environ | dict(environment))
     try:
         url = f"http://127.0.0.1:{port}"
         while (status := ping(f"{url}/ping")) != READY:

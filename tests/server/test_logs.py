@@ -8,10 +8,7 @@ import sys
 import pytest
 from jina_rerank_server.logs import LOGGER, configure
 
-
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from ..core.program import Screen
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +25,8 @@ from jina_rerank_server.served import Model, Served
 from jina_rerank import JinaRerankError, Reranker
 from jina_rerank.testing import FakeBackend
 
+from ..core.program import spawn
 from .application import DOCUMENTS, QUERY, batcher
-
-PROGRAM = [sys.executable, "-c", "import sys, jina_rerank.cli as cli; sys.exit(cli.main())"]
 
 
 class Loading(FakeBackend):
@@ -184,7 +182,7 @@ def process(mini: Path) -> "Iterator[subprocess.Popen[bytes]]":
         "JINA_RERANK_DTYPE": "float32",
         "OMP_NUM_THREADS": "1",
     }
-    with subprocess.Popen([*PROGRAM, "serve"], stderr=subprocess.PIPE, env=environment) as started:
+    with spawn("serve", stderr=subprocess.PIPE, env=environment) as started:
         try:
             yield started
         finally:
