@@ -18,10 +18,11 @@ from .bodies import Gone
 from .cors import is_preflight
 from .facts import OTHER, Facts
 from .formats import JINA, ROUTES, headers_of
+from .logs import LOGGER
 from .metrics import Metrics
 from .refusals import FAILED, UNAVAILABLE, Refusal
 
-logger = logging.getLogger("jina_rerank_server")
+logger = logging.getLogger(LOGGER)
 
 LEFT = 499
 """The status in logs and metrics of a request whose client left, as proxies have it."""
