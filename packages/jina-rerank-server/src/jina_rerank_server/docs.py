@@ -11,8 +11,6 @@ from starlette.responses import Response
 
 from .openapi import describe
 
-HTML = "text/html; charset=utf-8"
-
 
 class Docs:
     """Three files, written once: the description for programs, for people, and its style.
@@ -33,7 +31,7 @@ class Docs:
 
     async def page(self, _: Request) -> Response:
         """Answer `/docs`."""
-        return Response(self._page, headers={"content-type": HTML})
+        return Response(self._page, media_type="text/html")
 
     async def style(self, _: Request) -> Response:
         """Answer `/docs/style.css`."""
