@@ -15,7 +15,7 @@ from .app import Server
 from .bodies import Bodies
 from .metrics import Metrics
 from .rerank import Limits
-from .running import bind, logger, run
+from .running import bind, logger, place, run
 from .served import Choice, Served
 
 KEYS = "JINA_RERANK_KEYS"
@@ -278,9 +278,9 @@ def _access(
 
 def _greet(served: Served, access: Access, host: str, port: int) -> None:
     """Say what is served, where, and to whom."""
-    place = f"[{host}]" if ":" in host else host
     ids = ", ".join(model.id for model in served)
-    logger.info("loading %s; listening on http://%s:%d (page: /, API: /docs)", ids, place, port)
+    where = place(host, port)
+    logger.info("loading %s; listening on http://%s (page: /, API: /docs)", ids, where)
     if access.keys:
         logger.info("requests need one of %d keys", len(access.keys))
     elif not is_loopback(host):

@@ -55,14 +55,18 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def place(host: str, port: int) -> str:
+    """Write a host and its port as an address on the web has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _refused(host: str, port: int, error: OSError) -> str:
     """Say what the system refused, and which option helps."""
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         fix = "--host takes a name or an address of this machine"
     else:
         fix = "--port takes another one, 0 any that is free"
-    return f"cannot listen on {place}: {error.strerror}; {fix}"
+    return f"cannot listen on {place(host, port)}: {error.strerror}; {fix}"
 
 
 def silent() -> None:
