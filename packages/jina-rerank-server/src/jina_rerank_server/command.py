@@ -1,7 +1,7 @@
 """The command `jina-rerank serve`."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -245,11 +245,7 @@ def _model_folder(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _access(
-    key_file: Path | None,
-    hosts: Any,
-    origins: Any,
-    *,
-    behind_sagemaker: bool,
+    key_file: Path | None, hosts: Sequence[str], origins: Sequence[str], *, behind_sagemaker: bool
 ) -> Access:
     """Collect who may ask.
 
