@@ -41,7 +41,8 @@ export class Results {
   /**
    * Show rankings.
    * @param documents What was ranked, in the order that it came in.
-   * @param rankings One for each model: {model, order, tokens, milliseconds}; null is on its way.
+   * @param rankings One for each model: {model, order, tokens, milliseconds}; what has no order yet
+   *   is on its way, never the first.
    */
   show(documents, rankings) {
     if (documents !== this.#documents) this.#shown = FIRST;
@@ -84,12 +85,12 @@ export class Results {
   }
 
   #before() {
-    const places = this.#places(this.#rankings[0]);
+    const best = new Set(this.#rankings[0].order.map(({index}) => index));
     const rows = this.#documents.slice(0, this.#shown).map((document, index) => {
       const row = this.#row(index, index + 1);
-      const kept = places === null || places.has(index);
-      row.classList.toggle("kept", kept && places?.size < this.#documents.length);
-      if (!kept) row.querySelector(".body").append(make("p", "source", `not in the top ${places.size}`));
+      const kept = best.has(index);
+      row.classList.toggle("kept", kept && best.size < this.#documents.length);
+      if (!kept) row.querySelector(".body").append(make("p", "source", `not in the top ${best.size}`));
       return row;
     });
     return this.#column(0, "Before", "in the order they came", rows);
@@ -176,10 +177,6 @@ export class Results {
       });
       text.after(button);
     }
-  }
-
-  #places(ranking) {
-    return ranking?.order ? new Map(ranking.order.map(({index}, i) => [index, i])) : null;
   }
 
   /** Join each document to itself in the next column. */
