@@ -53,7 +53,7 @@ HEADERS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Frame:
-    """The outermost part of the application.
+    """What stands around the routes; only what lets pages of other sites read stands around it.
 
     Attributes:
         app: The rest of it.

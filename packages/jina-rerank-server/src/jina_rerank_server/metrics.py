@@ -20,7 +20,7 @@ class Metrics:
     error. No text and no key is one.
 
     Attributes:
-        requests: Answered requests, by route, model (empty where none was named) and status.
+        requests: Answered requests, by route, model (empty for those that reached none) and status.
         seconds: How long answers took, by route, from the request's head to the answer's last byte.
         errors: Refused and failed requests, by route and kind, such as `busy`.
         in_flight: Requests whose answer is not sent.

@@ -1,4 +1,4 @@
-"""The files of the page at `/`, and of the documentation's, as they are in the package."""
+"""The files of the page at `/`, as they are in the package."""
 
 import mimetypes
 from collections.abc import Mapping
