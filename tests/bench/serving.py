@@ -79,7 +79,7 @@ def serve(pipe: Connection[Any, Any], name: str, directory: Path) -> None:
     )
     server = Server(
         served=Served([Model.of(batcher, NAME)]),
-        access=Access(keys=frozenset(), hosts=frozenset(), origins=frozenset()),
+        access=Access(),
         bodies=Bodies(largest=MANY, patience=PATIENCE),
         limits=Limits(documents=MANY, deadline=PATIENCE),
         metrics=metrics,
