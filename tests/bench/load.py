@@ -180,6 +180,6 @@ def right(call: Call, expected: Sequence[float], tolerance: float) -> bool:
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:
-    """Return what `share` of the values are at most: the nearest rank."""
+    """Return the value behind the smallest `share` of them, or the largest if none is."""
     ordered = sorted(seconds)
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
