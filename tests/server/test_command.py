@@ -1,7 +1,6 @@
 """The command: its options, its environment, its mistakes."""
 
 import json
-import logging
 import os
 import re
 import signal
@@ -12,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from jina_rerank_server.logs import LOGGER
 
 from jina_rerank.cli import main
+
+pytestmark = pytest.mark.usefixtures("_loggers")
 
 KEY = "0123456789abcdef"
 Serve = Callable[..., list[str]]
@@ -23,14 +23,10 @@ Fail = Callable[..., str]
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take out what could be set, and put the loggers back as they were."""
+    """Take out what could be set."""
     for name in [name for name in os.environ if name.startswith(("JINA_RERANK_", "SM_"))]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("SAGEMAKER_BIND_TO_PORT", raising=False)
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    monkeypatch.setattr(root, "level", root.level)
-    monkeypatch.setattr(logging.getLogger(LOGGER), "level", logging.NOTSET)
 
 
 @contextmanager

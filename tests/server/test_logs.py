@@ -10,14 +10,7 @@ from jina_rerank_server.logs import LOGGER, configure
 
 from ..core.program import Screen
 
-
-@pytest.fixture(autouse=True)
-def _loggers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the loggers back as they were."""
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    monkeypatch.setattr(root, "level", root.level)
-    monkeypatch.setattr(logging.getLogger(LOGGER), "level", logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("_loggers")
 
 
 def fail() -> None:
