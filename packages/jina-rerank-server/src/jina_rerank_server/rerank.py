@@ -30,7 +30,6 @@ from .batcher import QueueFullError, UnavailableError
 from .bodies import Bodies, Gone
 from .facts import Facts
 from .formats import choose
-from .passes import TooLongError
 from .refusals import BUSY, EMPTY, FAILED, INVALID, LATE, TOO_LONG, UNAVAILABLE, Refusal
 from .served import Served
 
@@ -203,7 +202,9 @@ async def _scores(
     except UnavailableError as error:
         message = "Service temporarily unavailable. Please retry with exponential backoff."
         raise Refusal(UNAVAILABLE, message, retry_after=SOON) from error
-    except TooLongError:
+    except ValueError:
+        if asked.truncation is not False:
+            raise
         message = "A document is too long for the model, and truncation is off."
         raise Refusal(TOO_LONG, message) from None
     except JinaRerankError as error:
