@@ -20,8 +20,7 @@ from jina_rerank.backends.local import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE
 from jina_rerank.errors import CheckpointError
 from jina_rerank.hardware import choose_device, choose_dtype
 from jina_rerank.hub import Directory, Hub, Source
-from jina_rerank.jina_bert import alibi
-from jina_rerank.jina_bert.batching import Group, batches, groups
+from jina_rerank.jina_bert.batching import batches, groups
 from jina_rerank.jina_bert.checkpoint import HEAD, IGNORED, damaged, published_names, refuse
 from jina_rerank.jina_bert.config import JinaBertConfig, is_jina_bert, read_config
 from jina_rerank.jina_bert.model import JinaBert
@@ -82,31 +81,13 @@ class JinaEncoder:
         """Embed inputs that are sorted by length: (N, C) float32, each of length 1."""
         shapes = groups([len(some) for some in ids])
         flat = torch.tensor([i for some in ids for i in some], device=self._device)
-        x = hidden(self._model, flat, torch.zeros_like(flat), shapes)
+        x = self._model.states(flat, torch.zeros_like(flat), shapes)
         parts = x.float().split([group.tokens for group in shapes])
         means = [
             part.view(group.count, group.length, -1).mean(1)
             for part, group in zip(parts, shapes, strict=True)
         ]
         return torch.nn.functional.normalize(torch.cat(means), dim=1).cpu()
-
-
-def hidden(model: JinaBert, ids: Tensor, types: Tensor, shapes: Sequence[Group]) -> Tensor:
-    """Run all layers for all tokens; the arguments are those of `JinaBert.forward`.
-
-    Returns:
-        (T, C), the state of every token after the last layer.
-    """
-    x: Tensor = model.norm(model.words(ids) + model.types(types))
-    # As in the engine: CPU kernels take a more precise bias than the values, CUDA's want them alike.
-    precise = torch.promote_types(x.dtype, torch.float32)
-    slope = torch.tensor(alibi.slopes(model.heads), dtype=precise, device=x.device)
-    ruler = alibi.ruler(slope, max(group.length for group in shapes))
-    if x.device.type != "cpu":  # pragma: needs hardware
-        ruler = ruler.to(x.dtype)
-    for layer in model.layers:
-        x = layer(x, ruler, shapes)
-    return x
 
 
 def is_encoder(spec: str) -> bool:
