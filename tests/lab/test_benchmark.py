@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jina_rerank_lab import machine
 from jina_rerank_lab.benchmark import (
     checkpoints,
     command,
@@ -269,7 +270,7 @@ def test_kernel_that_refuses_to_forget_a_peak_is_noticed(tmp_path: Path) -> None
 
 
 def test_file_without_the_field_states_no_size(tmp_path: Path) -> None:
-    assert memory.kibibytes(tmp_path / "none", "VmRSS") == 0
+    assert machine.kibibytes(tmp_path / "none", "VmRSS") == 0
     assert memory.peak() >= memory.resident() > 0
 
 
