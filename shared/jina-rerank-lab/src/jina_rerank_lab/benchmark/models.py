@@ -5,6 +5,7 @@ nothing.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +131,6 @@ def link(name: str, directory: Path) -> None:
 
 def count(weights: Path) -> int:
     """Count the parameters of a safetensors file without reading them."""
-    total = 0
     with safe_open(weights, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - no mapping
-            size = 1
-            for length in file.get_slice(name).get_shape():
-                size *= length
-            total += size
-    return total
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 - no mapping
+    return sum(map(math.prod, shapes))
