@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..atomic import written
+
 SHOWN = {"learning_rate": ".1e", "tokens_per_second": ",.0f"}
 """How numbers are shown to people, where not with three places."""
 
@@ -26,8 +28,8 @@ class Log:
         lines = self.read()
         kept = [line for line in lines if line.get("total", 0) <= total]
         if len(kept) < len(lines):
-            text = "".join(f"{json.dumps(line)}\n" for line in kept)
-            self._path.write_text(text, encoding="utf-8")
+            with written(self._path) as file:
+                file.writelines(f"{json.dumps(line)}\n" for line in kept)
 
     def read(self) -> list[dict[str, Any]]:
         """Return what was logged; the rest of a line that a kill cut is left out."""
