@@ -13,6 +13,7 @@ import pytest
 import torch
 from jina_rerank_lab import results
 from jina_rerank_lab.distillation import card
+from jina_rerank_lab.distillation.log import Log
 from jina_rerank_lab.distillation.prepare import prepare
 from jina_rerank_lab.distillation.recipe import Recipe
 from jina_rerank_lab.distillation.training import BEST, LAST, TOKENIZER, Place
@@ -481,3 +482,13 @@ def test_a_log_that_a_kill_cut_is_read(tmp_path: Path, bert: Path) -> None:
     with (tmp_path / "run" / "log.jsonl").open("a") as file:
         file.write('{"kind": "dev", "to')
     assert train(recipe).log.read()[-1]["kind"] == "dev"
+
+
+def test_a_line_that_a_kill_cut_spoils_none_after_it(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl", lambda _: None)
+    log.write("dev", {"total": 1})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"kind": "dev", "to')
+    log.keep(1)
+    log.write("dev", {"total": 2})
+    assert [line["total"] for line in log.read()] == [1, 2]

@@ -24,12 +24,10 @@ class Log:
         self._say = say
 
     def keep(self, total: int) -> None:
-        """Drop what was logged after a step: a run that goes on from there logs it again."""
-        lines = self.read()
-        kept = [line for line in lines if line.get("total", 0) <= total]
-        if len(kept) < len(lines):
-            with written(self._path) as file:
-                file.writelines(f"{json.dumps(line)}\n" for line in kept)
+        """Drop what was logged after a step, which a run that goes on from there logs again."""
+        kept = [line for line in self.read() if line.get("total", 0) <= total]
+        with written(self._path) as file:
+            file.writelines(f"{json.dumps(line)}\n" for line in kept)
 
     def read(self) -> list[dict[str, Any]]:
         """Return what was logged; the rest of a line that a kill cut is left out."""
