@@ -11,6 +11,7 @@ from . import tables
 STARTS = ("warm", "layers", "scratch")
 QUERIES = ("title", "first", "span")
 STAGES = ("features", "ranking")
+SIZES = ("hidden_size", "num_attention_heads", "intermediate_size")
 DECAYS = ("linear", "cosine", "none")
 
 TAUGHT = ("kl", "margin_mse", "mse", "absolute")
@@ -101,18 +102,19 @@ class StudentPart:
         """How many layers it has."""
         return self.num_hidden_layers or len(self.layers)
 
-    def config(
-        self, *, vocabulary: int, hidden: int, heads: int, intermediate: int
-    ) -> JinaBertConfig:
-        """Return the student's config.json for the sizes of its source."""
-        own = self.intermediate_size
+    def config(self, vocabulary: int, source: object = None) -> JinaBertConfig:
+        """Return the student's config.json.
+
+        Args:
+            vocabulary: Its tokens.
+            source: The config of what it starts as, for the sizes that the recipe leaves to it.
+        """
+        own = {name: getattr(self, name) for name in SIZES}
         return JinaBertConfig(
             vocab_size=vocabulary,
-            hidden_size=hidden,
             num_hidden_layers=self.depth,
-            num_attention_heads=heads,
-            intermediate_size=intermediate if own is None else own,
             feed_forward_type="geglu",
+            **{n: getattr(source, n) if size is None else size for n, size in own.items()},
         )
 
 

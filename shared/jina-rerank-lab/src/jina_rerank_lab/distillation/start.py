@@ -44,24 +44,12 @@ def start(
     if part.init == "scratch":
         files = source(part.source)
         tokenizer, tokens = _pruned(_tokenizer(files), part, pools)
-        config = part.config(
-            vocabulary=len(tokens),
-            hidden=part.hidden_size or 0,
-            heads=part.num_attention_heads or 0,
-            intermediate=part.intermediate_size or 0,
-        )
-        return _drawn(config), tokenizer
+        return _drawn(part.config(len(tokens))), tokenizer
     encoder = models.find(part.source).load()
     theirs = encoder.model.config
     _check_layers(part, theirs.num_hidden_layers)
     tokenizer, tokens = _pruned(encoder.tokenizer, part, pools)
-    config = part.config(
-        vocabulary=len(tokens),
-        hidden=theirs.hidden_size,
-        heads=theirs.num_attention_heads,
-        intermediate=theirs.intermediate_size,
-    )
-    student = _drawn(config)
+    student = _drawn(part.config(len(tokens), theirs))
     warm.start(student, encoder, part.layers, tokens, _sample(pools, part.sample, seed))
     return student, tokenizer
 
@@ -81,13 +69,7 @@ def _layers(part: StudentPart, pools: Sequence[Pool]) -> tuple[Student, Tokenize
         device=torch.device("cpu"),
     )
     tokenizer, tokens = _pruned(_tokenizer(files), part, pools)
-    config = part.config(
-        vocabulary=len(tokens),
-        hidden=theirs.hidden_size,
-        heads=theirs.num_attention_heads,
-        intermediate=theirs.intermediate_size,
-    )
-    student = _drawn(config)
+    student = _drawn(part.config(len(tokens), theirs))
     with torch.no_grad():
         student.words.weight.copy_(larger.words.weight[tokens])
     for name in ("types", "norm", "pooler", "classifier"):
