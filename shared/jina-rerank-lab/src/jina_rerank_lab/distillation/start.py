@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -69,7 +70,7 @@ def _layers(part: StudentPart, pools: Sequence[Pool]) -> tuple[Student, Tokenize
         device=torch.device("cpu"),
     )
     tokenizer, tokens = _pruned(_tokenizer(files), part, pools)
-    student = _drawn(part.config(len(tokens), theirs))
+    student = _drawn(replace(theirs, vocab_size=len(tokens), num_hidden_layers=part.depth))
     with torch.no_grad():
         student.words.weight.copy_(larger.words.weight[tokens])
     for name in ("types", "norm", "pooler", "classifier"):
