@@ -130,8 +130,7 @@ class FilePart:
         max_words: Words of a passage; None is that of `DataPart`.
         title: Put the title before the passage.
         make: What queries are made of in a file of plain documents: ``title``, ``first`` for the
-            first sentence, ``span`` for a few sentences from within. None for a file that has
-            queries.
+            first sentence, ``span`` for a sentence from within. Empty for a file that has queries.
     """
 
     path: str
@@ -155,9 +154,10 @@ class DataPart:
 
     Attributes:
         files: The files.
-        max_words: Words of a passage, cut around what matches the query best; None cuts nothing.
+        max_words: Words of a passage, cut around what matches the query best, a third of the
+            positives anywhere; None cuts nothing.
         exclude: Test collections, folders relative to the data folder: pairs that share a query or
-            a passage with one of them are dropped.
+            a passage with one of them are dropped; see `guard`.
     """
 
     files: tuple[FilePart, ...]
@@ -425,7 +425,7 @@ class Recipe:
         student: The model to train.
         data: What is trained on.
         mining: Which negatives there are.
-        teachers: Which models score; needed if a stage has `kl` or `margin_mse`.
+        teachers: Which models score; needed if a stage has a loss of `TAUGHT`.
         stages: What is learnt, in order.
         dev: What tells the best checkpoint.
         output: What is kept.
