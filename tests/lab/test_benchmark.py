@@ -376,7 +376,7 @@ def test_claims_are_shown_with_what_was_not_measured(capsys: pytest.CaptureFixtu
         (("--workload", "huge"), "there is no workload 'huge'"),
         (("--length", "9"), "--length must be at least 32, got 9"),
         (("--device", "tpu"), "device 'tpu' is not available here"),
-        (("--tokenizer", "none.json"), "'none.json' is not a tokenizer.json"),
+        (("--tokenizer", "none.json"), "'none.json' is not a tokenizer file"),
     ],
 )
 def test_wrong_option_is_refused_before_any_work(run: Run, options: list[str], said: str) -> None:

@@ -11,17 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from jina_rerank.backends.local import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE
 from jina_rerank.checkpoint import Checkpoint
-from jina_rerank.errors import CheckpointError
 from jina_rerank.hardware import choose_device, choose_dtype
 from jina_rerank.hub import Directory, Hub, Source
 from jina_rerank.jina_bert import checkpoint
 from jina_rerank.jina_bert.batching import batches, groups
 from jina_rerank.jina_bert.config import JinaBertConfig, is_jina_bert, read_config
+from jina_rerank.jina_bert.tokenizer import read_tokenizer
 
 OWNER = "jinaai"
 """Whose models on the hub are called `jina-embeddings-v2-...`."""
@@ -48,7 +47,8 @@ class JinaEncoder:
         self._files = Checkpoint(config=self._config, tokenizer=tokenizer, weights=[weights])
         self._device = choose_device(device)
         self._dtype = choose_dtype(dtype, self._device)
-        self._tokenizer = _tokenizer(tokenizer, self._config.max_position_embeddings)
+        self._tokenizer = read_tokenizer(tokenizer)
+        self._tokenizer.enable_truncation(self._config.max_position_embeddings)
         self._model = checkpoint.load(
             weights, self._config, dtype=self._dtype, device=self._device, head=False
         )
@@ -98,14 +98,3 @@ def _source(spec: str) -> Source:
     if Path(spec).is_dir():
         return Directory(Path(spec))
     return Hub(repo=spec if "/" in spec else f"{OWNER}/{spec}")
-
-
-def _tokenizer(path: Path, longest: int) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers has no class of its own
-        msg = f"{str(path)!r} is not a tokenizer file: {error}"
-        raise CheckpointError(msg) from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(longest)
-    return tokenizer

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from jina_rerank.hub import locate
 from jina_rerank.jina_bert.config import is_jina_bert
+from jina_rerank.jina_bert.tokenizer import read_tokenizer
 from jina_rerank.settings import Settings
 
 from . import checkpoints, others, wordpiece
@@ -102,9 +103,7 @@ class Models:
 
     def _read(self, name: str, directory: Path) -> Model:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-        tokenizer = Tokenizer.from_file(str(directory / TOKENIZER))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+        tokenizer = read_tokenizer(directory / TOKENIZER)
         jina_bert = is_jina_bert(config)
         context = config.get("max_position_embeddings", others.CONTEXT)
         return Model(
