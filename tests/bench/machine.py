@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from jina_rerank_lab.machine import field
+from jina_rerank_lab import machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,9 +34,10 @@ class Machine:
 
 def describe() -> Machine:
     """Describe this machine; the cores are those that this process may use."""
+    found = machine.describe()
     return Machine(
-        cpu=field(Path("/proc/cpuinfo"), "model name") or platform.processor() or "unknown CPU",
-        cores=len(os.sched_getaffinity(0)),
+        cpu=found.cpu,
+        cores=found.cores,
         threads=torch.get_num_threads(),
         python=platform.python_version(),
         torch=torch.__version__,

@@ -8,13 +8,12 @@ from typing import Any
 
 from jina_rerank_lab.benchmark.measure import Result
 from jina_rerank_lab.benchmark.summary import summarise
+from jina_rerank_lab.benchmark.tables import NOTHING, megabytes, times
 from jina_rerank_lab.benchmark.workloads import Workload
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 SKIPPED = "skipped"
-NOTHING = "-"
-EXACT = 20  # numbers below it get decimals
 COMPARED = ("median\nseconds", "speed", "peak\nMB", "score\ndiff", "logit\ndiff")
 LEGEND = "peak: above the loaded model; diff: the largest, absolute"
 
@@ -61,21 +60,3 @@ def cells(result: Result, reference: Result) -> list[str]:
         megabytes(summary.peak),
         *(NOTHING if number is None else f"{number:.1e}" for number in differences),
     ]
-
-
-def times(ratio: float | None) -> str:
-    """Write a ratio of speeds, with decimals as far as they say something."""
-    if ratio is None:
-        return NOTHING
-    return f"{ratio:.2f}x" if ratio < EXACT else f"{ratio:,.0f}x"
-
-
-def megabytes(size: float) -> str:
-    """Write bytes in millions."""
-    return f"{size / 1e6:,.0f}"
-
-
-def milliseconds(seconds: float) -> str:
-    """Write seconds in thousandths, with decimals as far as they say something."""
-    thousandths = 1e3 * seconds
-    return f"{thousandths:.2f}" if thousandths < EXACT else f"{thousandths:,.0f}"

@@ -113,6 +113,23 @@ def test_buffers_that_the_model_computes_are_ignored(weights: Weights, tmp_path:
     assert torch.equal(logits(load(weights, tmp_path)), expected)
 
 
+def test_model_without_head_takes_a_file_with_any_head_or_none(
+    weights: Weights, tmp_path: Path
+) -> None:
+    body = {n: t for n, t in weights.items() if "pooler" not in n and "classifier" not in n}
+    other = {"cls.predictions.bias": torch.zeros(3), "pooler.dense.bias": torch.zeros(3)}
+    ids, path = torch.tensor([0, 17, 42, 2]), tmp_path / "model.safetensors"
+    found = []
+    for tensors in (weights, body, {**body, **other}):
+        save_file(tensors, path)
+        model = checkpoint.load(path, CONFIG, dtype=torch.float32, device=CPU, head=False)
+        found.append(model.states(ids, torch.zeros_like(ids), [Group(1, 4)]))
+    for states in found:
+        assert states.equal(
+            load(weights, tmp_path).states(ids, torch.zeros_like(ids), [Group(1, 4)])
+        )
+
+
 def test_tensors_that_do_not_fit_are_each_listed(weights: Weights, tmp_path: Path) -> None:
     del weights["classifier.weight"], weights["bert.encoder.layer.5.mlp.wo.bias"]
     weights["bert.encoder.layer.6.mlp.wo.bias"] = torch.zeros(48)

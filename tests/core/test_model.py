@@ -60,6 +60,15 @@ def test_logits_equal_the_reference(
         torch.testing.assert_close(run(model, inputs, types), gold, rtol=0, atol=tolerance)
 
 
+def test_states_of_every_depth_equal_the_reference(fixtures: Path) -> None:
+    model, values = load_case(fixtures, "turbo_mini", torch.float64)
+    ids = values["single.input_ids"][0].long()
+    for depth in range(len(model.stack()) + 1):
+        states = model.states(ids, torch.zeros_like(ids), groups([len(ids)]), depth)
+        gold = values[f"single.hidden.{depth}.row0"].double().view(len(ids), -1)
+        torch.testing.assert_close(states, gold, rtol=0, atol=2e-5)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_logits_do_not_depend_on_the_batch(fixtures: Path, case: str) -> None:
     model, values = load_case(fixtures, case, torch.float64)
@@ -81,7 +90,7 @@ def test_token_types_change_the_logits(fixtures: Path) -> None:
 
 def test_last_layer_at_position_0_equals_the_whole_layer(fixtures: Path) -> None:
     model, _ = load_case(fixtures, "tiny_mini", torch.float64)
-    layer = model._stack()[-1]
+    layer = model.stack()[-1]
     lengths = groups([3, 3, 8])
     x = torch.randn(14, 64, dtype=torch.float64)
     ruler = model._ruler(8, x)

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from jina_rerank_lab.atomic import written
+from jina_rerank_lab.atomic import written, written_bytes
+
+from jina_rerank.errors import JinaRerankError
 
 FULL = """
 import resource, signal, sys
@@ -29,6 +31,19 @@ def test_file_appears_whole_with_its_folders(tmp_path: Path) -> None:
         assert not path.exists()
     assert path.read_text(encoding="utf-8") == "naïve"
     assert [entry.name for entry in path.parent.iterdir()] == ["b.txt"]
+
+
+def test_bytes_that_cannot_be_written_leave_the_old_ones_and_say_what_then(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with written_bytes(path) as file:
+        file.write(b"\xff")
+    assert path.read_bytes() == b"\xff"
+    with (
+        pytest.raises(JinaRerankError, match=r"b' cannot be written: File exists; try again"),
+        written_bytes(path / "b", then="try again"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:

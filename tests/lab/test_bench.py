@@ -10,6 +10,7 @@ from jina_rerank_lab.benchmark import checkpoints, reference, summary, wordpiece
 from jina_rerank_lab.benchmark.claims import CLAIMS, Claim, Footprint
 from jina_rerank_lab.benchmark.contenders import CROSS_ENCODER, Contender
 from jina_rerank_lab.benchmark.measure import Entrant, Result, obstacle, rotated
+from jina_rerank_lab.benchmark.tables import milliseconds, times
 from jina_rerank_lab.benchmark.worker import Loaded, Sample
 from jina_rerank_lab.benchmark.workloads import Workload
 from rich.console import Console
@@ -19,7 +20,7 @@ from transformers import AutoTokenizer
 from jina_rerank.models import find
 from tests.bench import minilm
 from tests.bench.parts import cache, engine, first_answer, shapes
-from tests.bench.report import Section, milliseconds, times
+from tests.bench.report import Section
 from tests.bench.startup import STEPS, FirstAnswer, ImportTime, first_answers
 
 PUBLISHED = {"tiny": 33_046_273, "turbo": 37_771_777, "base": 137_369_089}

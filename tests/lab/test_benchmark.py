@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jina_rerank_lab import machine
 from jina_rerank_lab.benchmark import (
     checkpoints,
     command,
@@ -269,7 +270,7 @@ def test_kernel_that_refuses_to_forget_a_peak_is_noticed(tmp_path: Path) -> None
 
 
 def test_file_without_the_field_states_no_size(tmp_path: Path) -> None:
-    assert memory.kibibytes(tmp_path / "none", "VmRSS") == 0
+    assert machine.kibibytes(tmp_path / "none", "VmRSS") == 0
     assert memory.peak() >= memory.resident() > 0
 
 
@@ -375,7 +376,7 @@ def test_claims_are_shown_with_what_was_not_measured(capsys: pytest.CaptureFixtu
         (("--workload", "huge"), "there is no workload 'huge'"),
         (("--length", "9"), "--length must be at least 32, got 9"),
         (("--device", "tpu"), "device 'tpu' is not available here"),
-        (("--tokenizer", "none.json"), "'none.json' is not a tokenizer.json"),
+        (("--tokenizer", "none.json"), "'none.json' is not a tokenizer file"),
     ],
 )
 def test_wrong_option_is_refused_before_any_work(run: Run, options: list[str], said: str) -> None:

@@ -127,7 +127,13 @@ def test_weights_without_a_tensor_are_refused(files: Path) -> None:
 
 def test_damaged_weights_are_refused(files: Path) -> None:
     (files / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="is not a whole safetensors file"):
+        load(files)
+
+
+def test_a_damaged_tokenizer_is_refused(files: Path) -> None:
+    (files / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="is not a tokenizer file"):
         load(files)
 
 

@@ -1,6 +1,7 @@
 """Losses, on lists small enough to compute by hand."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
@@ -75,9 +76,27 @@ def test_nothing_matches_in_a_passage_without_tokens() -> None:
     assert read.matches().tolist() == [0, 0]
 
 
+def question(gains: Sequence[int], missed: Mapping[str, int]) -> dev.Question:
+    """A question whose candidates have these gains, in their order, and what BM25 did not find."""
+    relevant = {str(i): gain for i, gain in enumerate(gains)}
+    passages = dict.fromkeys(relevant, "text")
+    return dev.Question(source="a", query="q", passages=passages, relevant={**relevant, **missed})
+
+
 def test_ndcg_counts_every_relevant_passage_there_is() -> None:
-    assert dev.ndcg([2, 0, 1], [1, 2, 1]) == pytest.approx((2 + 0.5) / (2 + 1 / math.log2(3) + 0.5))
-    assert dev.ndcg([0, 0], []) == 0
+    expected = (2 + 0.5) / (2 + 1 / math.log2(3) + 0.5)
+    found = dev.as_found([question([2, 0, 1], {"missed": 1})])
+    assert found == {"a": pytest.approx(expected), "all": pytest.approx(expected)}
+    assert dev.as_found([question([0, 0], {})])["a"] == 0
+
+
+def test_passages_of_equal_scores_stay_in_the_order_of_bm25() -> None:
+    questions = [question([1, *[0] * 11], {}), question([0] * 11 + [1], {})]
+    assert dev.summary(questions, [[0.5] * 12] * 2)["a"] == 0.5
+
+
+def test_query_for_which_nothing_is_found_counts_0() -> None:
+    assert dev.as_found([question([], {"missed": 1})])["all"] == 0
 
 
 def test_a_positive_that_bm25_misses_comes_last() -> None:
@@ -88,5 +107,5 @@ def test_a_positive_that_bm25_misses_comes_last() -> None:
     ]
     own = pool("a", [*found, Example("mars", "mars")], None)
     questions = dev.of_pool(own, [1, 2], 2)
-    assert [question.passages for question in questions] == [["mars", "no word of it"]]
-    assert questions[0].gains == [0, 1]
+    assert [[*one.passages.values()] for one in questions] == [["mars", "no word of it"]]
+    assert [questions[0].relevant.get(name, 0) for name in questions[0].passages] == [0, 1]

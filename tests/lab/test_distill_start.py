@@ -1,5 +1,7 @@
 """What a student starts as: warm from an encoder, layers of a JinaBERT, or drawn."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,8 +104,14 @@ def test_pruned_student_has_the_vectors_of_its_tokens(files: Path, pools: list[P
         assert torch.equal(student.words.weight[i], words[old[token]])
 
 
-def test_layers_of_a_jinabert_keep_all_that_is_around_them(mini: Path, pools: list[Pool]) -> None:
-    config = JinaBertConfig.of(read_config(mini / "config.json"), "mini")
+@pytest.mark.parametrize("activation", ["geglu", "reglu"])
+def test_layers_of_a_jinabert_keep_all_that_is_around_them(
+    mini: Path, pools: list[Pool], tmp_path: Path, activation: str
+) -> None:
+    mini = Path(shutil.copytree(mini, tmp_path / "larger"))
+    values = {**read_config(mini / "config.json"), "feed_forward_type": activation}
+    (mini / "config.json").write_text(json.dumps(values))
+    config = JinaBertConfig.of(values, "mini")
     larger = checkpoint.load(mini / "model.safetensors", config, dtype=torch.float32, device=CPU)
     part = StudentPart(
         init="layers", source=str(mini), layers=tuple(range(config.num_hidden_layers))

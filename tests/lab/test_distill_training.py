@@ -13,6 +13,7 @@ import pytest
 import torch
 from jina_rerank_lab import results
 from jina_rerank_lab.distillation import card
+from jina_rerank_lab.distillation.log import Log
 from jina_rerank_lab.distillation.prepare import prepare
 from jina_rerank_lab.distillation.recipe import Recipe
 from jina_rerank_lab.distillation.training import BEST, LAST, TOKENIZER, Place
@@ -313,7 +314,9 @@ def test_bm25_is_measured_once_on_the_questions_of_the_students(tmp_path: Path, 
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert))
     training = train(recipe)
     (line,) = [line for line in train(recipe).log.read() if line["kind"] == "bm25"]
-    places = [one.gains.index(1) for one in training.prepared.questions]
+    places = [
+        [*one.passages].index(next(iter(one.relevant))) for one in training.prepared.questions
+    ]
     expected = sum(1 / math.log2(place + 2) for place in places) / len(places)
     assert line["ndcg"] == {"pairs": pytest.approx(expected), "all": pytest.approx(expected)}
 
@@ -358,7 +361,7 @@ def test_nothing_is_learnt_from_what_shares_a_text_with_the_dev_set(
     recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), data=data)
     prepared = prepare(Recipe.read(recipe), tmp_path, lambda _: None)
     asked = {question.query.lower() for question in prepared.questions}
-    answers = {one.passages[one.gains.index(1)] for one in prepared.questions}
+    answers = {one.passages[name] for one in prepared.questions for name in one.relevant}
     for own, held in zip(prepared.examples, prepared.held, strict=True):
         learnt = [one for i, one in enumerate(own) if i not in held]
         assert 100 < len(learnt) < 200
@@ -448,7 +451,10 @@ def test_card_tells_data_licences_metrics_recipe_and_command(
         {**result, "excluded": ["planets"]},
         json.loads(Path("out", BEST, "config.json").read_text()),
     )
-    assert "a quarter of a passage, with planets." in excluded
+    assert (
+        "a quarter of a passage, or all of a passage of fewer than 13 words, with planets."
+        in excluded
+    )
 
 
 @pytest.mark.parametrize(
@@ -479,3 +485,13 @@ def test_a_log_that_a_kill_cut_is_read(tmp_path: Path, bert: Path) -> None:
     with (tmp_path / "run" / "log.jsonl").open("a") as file:
         file.write('{"kind": "dev", "to')
     assert train(recipe).log.read()[-1]["kind"] == "dev"
+
+
+def test_a_line_that_a_kill_cut_spoils_none_after_it(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl", lambda _: None)
+    log.write("dev", {"total": 1})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"kind": "dev", "to')
+    log.keep(1)
+    log.write("dev", {"total": 2})
+    assert [line["total"] for line in log.read()] == [1, 2]

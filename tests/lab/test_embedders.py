@@ -55,7 +55,7 @@ def test_query_of_a_model_without_instruction_is_read_as_it_is(minilm: SentenceE
 
 
 def test_query_of_bge_follows_its_instruction(minilm: SentenceEmbedder, tmp_path: Path) -> None:
-    (tmp_path / "bge-small").symlink_to(embedders._place(MINILM))
+    (tmp_path / "bge-small").symlink_to(embedders.place(MINILM))
     bge = SentenceEmbedder(str(tmp_path / "bge-small"), device="cpu")
     expected = minilm.encode([INSTRUCTIONS["bge-"] + TEXTS[0]])
     assert bge.encode(TEXTS[:1], query=True) == pytest.approx(expected, abs=1e-6)
@@ -81,14 +81,14 @@ def test_directory_that_is_no_model_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_short_names_are_those_of_the_hub(spec: str, place: str) -> None:
-    assert embedders._place(spec) == place
+    assert embedders.place(spec) == place
 
 
 def test_minilm_comes_from_the_hub_where_no_package_holds_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(embedders, "MINILM_PACKAGE", "no_such_package")
-    assert embedders._place(MINILM) == "sentence-transformers/all-MiniLM-L6-v2"
+    assert embedders.place(MINILM) == "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def test_names_find_what_runs_them(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

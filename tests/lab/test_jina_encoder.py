@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from jina_rerank_lab import jina_encoder
-from jina_rerank_lab.jina_encoder import JinaEncoder, hidden, is_encoder
+from jina_rerank_lab.jina_encoder import JinaEncoder, is_encoder
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from torch import Tensor, nn
 
 from jina_rerank.errors import CheckpointError, ModelNotFoundError
 from jina_rerank.hub import Hub
 from jina_rerank.jina_bert.batching import groups
+from jina_rerank.jina_bert.rows import rounded
 
 TEXTS = ["what is panda?", "a", "The giant panda is a bear species endemic to China."]
 
@@ -32,14 +34,14 @@ def copy(encoder: Path, tmp_path: Path) -> Path:
 def test_states_are_those_of_the_reference(model: JinaEncoder, fixtures: Path) -> None:
     stored = load_file(fixtures / "jinabert" / "turbo_mini" / "io.safetensors")
     ids = stored["single.input_ids"][0].long()
-    states = hidden(model._model, ids, torch.zeros_like(ids), groups([len(ids)]))
+    states = model._model.states(ids, torch.zeros_like(ids), groups([len(ids)]))
     assert states.numpy() == pytest.approx(stored["single.last_hidden_state"][0].numpy(), abs=2e-5)
 
 
 def test_vector_is_the_mean_of_all_tokens_with_length_1(model: JinaEncoder, encoder: Path) -> None:
     tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
     ids = torch.tensor(tokenizer.encode(TEXTS[0]).ids)
-    mean = hidden(model._model, ids, torch.zeros_like(ids), groups([len(ids)])).mean(0)
+    mean = model._model.states(ids, torch.zeros_like(ids), groups([len(ids)])).mean(0)
     (vector,) = model.encode(TEXTS[:1])
     assert vector == pytest.approx((mean / mean.norm()).numpy(), abs=1e-5)
 
@@ -50,6 +52,22 @@ def test_vectors_do_not_depend_on_the_company(model: JinaEncoder, order: Sequenc
     together = model.encode([TEXTS[i] for i in order])
     assert together == pytest.approx(alone[order], abs=1e-5)
     assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_linear_layers_in_bfloat16_see_rounded_numbers_of_rows(encoder: Path) -> None:
+    model = JinaEncoder(str(encoder), device="cpu", dtype="bfloat16")
+    seen: list[int] = []
+
+    def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(len(inputs[0]))
+
+    for module in model._model.modules():
+        if isinstance(module, nn.Linear):
+            module.register_forward_pre_hook(note)
+    vectors = model.encode(TEXTS)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert seen
+    assert seen == [rounded(rows) for rows in seen]
 
 
 def test_queries_are_read_as_passages_are(model: JinaEncoder) -> None:
@@ -93,7 +111,10 @@ def test_names_without_prefix_or_head_are_those_of_embedding_models(
     [
         ("missing", r"1 missing \(embeddings\.LayerNorm\.bias\)"),
         ("unexpected", r"1 unexpected \(extra\)"),
-        ("misshapen", r"1 misshapen \(words\.weight\)"),
+        (
+            "misshapen",
+            r"1 misshapen \(embeddings\.word_embeddings\.weight is \[3, 48\], not \[\d+, 48\]\)",
+        ),
     ],
 )
 def test_tensors_that_do_not_fit_are_listed(copy: Path, change: str, reason: str) -> None:

@@ -12,12 +12,13 @@ from random import Random
 from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.contenders import AUTO, CACHED, CACHED_SCORES
 from jina_rerank_lab.benchmark.summary import largest_difference, noisy
+from jina_rerank_lab.benchmark.tables import milliseconds, times
 from jina_rerank_lab.benchmark.worker import Loaded, Sample, Worker
 from jina_rerank_lab.benchmark.workloads import Workload
 
 from jina_rerank.cache import LeastRecentlyUsed
 
-from ..report import Section, milliseconds, table, times
+from ..report import Section, table
 from ..run import Run
 
 CALLS = {

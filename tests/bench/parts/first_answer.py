@@ -7,10 +7,11 @@ from importlib.resources import files
 
 from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.tables import milliseconds
 from tokenizers import Tokenizer
 
 from .. import startup
-from ..report import Section, milliseconds, table
+from ..report import Section, table
 from ..run import Run
 from ..startup import ANSWERED, STEPS, FirstAnswer, ImportTime
 

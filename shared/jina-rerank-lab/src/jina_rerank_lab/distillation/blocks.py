@@ -1,6 +1,5 @@
 """Arrays that take long to compute, kept block by block: a failure loses one block."""
 
-import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jina_rerank.errors import JinaRerankError
-
 from .. import terminal
+from ..atomic import written_bytes
+
+KEPT = "what was computed before is kept, so free the disk and run the same command again"
 
 Array = NDArray[Any]
 
@@ -72,21 +72,8 @@ def _load(path: Path) -> Array:
 
 
 def _save(path: Path, rows: Array) -> Array:
-    """Write a block under a name of its own, and rename it when it is whole."""
-    partial = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        msg = (
-            f"{str(path)!r} cannot be written: {error.strerror}; what was computed before is "
-            f"kept, so free the disk and run the same command again"
-        )
-        raise JinaRerankError(msg) from error
+    with written_bytes(path, then=KEPT) as file:
+        np.save(file, rows, allow_pickle=False)
     return rows
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import results
 from ..atomic import written
+from .guard import RUN
 from .log import Log
 from .pairs import short_name
 from .recipe import Recipe
@@ -139,7 +140,8 @@ def _data(files: Sequence[Mapping[str, Any]], excluded: Sequence[str]) -> list[s
         for file in files
     ]
     kept_out = (
-        f"Dropped: pairs that share a query, or a quarter of a passage, with {', '.join(excluded)}."
+        f"Dropped: pairs that share a query, a quarter of a passage, or all of a passage of fewer "
+        f"than {RUN} words, with {', '.join(excluded)}."
         if excluded
         else "No test collection was excluded."
     )

@@ -1,6 +1,5 @@
 """What tells a good checkpoint: nDCG@10 of queries that nothing is learnt from."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,15 @@ from jina_rerank.jina_bert.batching import batches
 
 from ..bm25 import BM25
 from ..collections import Collection
+from ..evaluation import metrics
 from .inputs import Inputs, batch
 from .mining import NONE
 from .pairs import Pool
 from .recipe import DevPart
 from .student import Student
 
-DEPTH = 10
-"""The k of nDCG@k."""
+NDCG = "nDCG@10"
+"""What is measured, by the name of `metrics`."""
 
 BATCH_TOKENS = 8192
 
@@ -29,16 +29,14 @@ class Question:
     Attributes:
         source: Where it comes from.
         query: The query.
-        passages: The candidates, as BM25 orders them.
-        gains: How relevant each is.
-        ideal: The gains of all relevant passages there are.
+        passages: The candidates by their ids, as BM25 orders them.
+        relevant: By its id, how relevant a passage is, whether it is a candidate or not.
     """
 
     source: str
     query: str
-    passages: list[str]
-    gains: list[int]
-    ideal: list[int]
+    passages: Mapping[str, str]
+    relevant: Mapping[str, int]
 
 
 def of_pool(pool: Pool, rows: Sequence[int], candidates: int) -> list[Question]:
@@ -55,9 +53,8 @@ def of_pool(pool: Pool, rows: Sequence[int], candidates: int) -> list[Question]:
         question = Question(
             source=pool.name,
             query=pool.queries[row],
-            passages=[pool.passages[place] for place in places],
-            gains=[int(place == positive) for place in places],
-            ideal=[1],
+            passages={str(place): pool.passages[place] for place in places},
+            relevant={str(positive): 1},
         )
         found.append(question)
     return found
@@ -71,30 +68,14 @@ def of_collection(collection: Collection, part: DevPart) -> list[Question]:
     found = []
     for name, query in chosen.queries.items():
         hits = [names[place] for place, _ in index.search(query, part.candidates)]
-        relevant = chosen.qrels[name]
         question = Question(
             source=collection.name,
             query=query,
-            passages=[collection.corpus[hit].full for hit in hits],
-            gains=[relevant.get(hit, 0) for hit in hits],
-            ideal=list(relevant.values()),
+            passages={hit: collection.corpus[hit].full for hit in hits},
+            relevant=chosen.qrels[name],
         )
         found.append(question)
     return found
-
-
-def ndcg(gains: Sequence[int], ideal: Sequence[int]) -> float:
-    """Compute nDCG@10 with linear gains, as trec_eval does.
-
-    Args:
-        gains: Of the ranked passages, best first.
-        ideal: Of all relevant passages, in any order.
-
-    >>> ndcg([0, 1], [1])
-    0.6309297535714575
-    """
-    best = _dcg(sorted(ideal, reverse=True))
-    return _dcg(gains) / best if best else 0.0
 
 
 def measure(
@@ -108,7 +89,7 @@ def measure(
     pairs = [
         pair
         for question in questions
-        for pair in inputs.pairs(question.query, question.passages, max_tokens)
+        for pair in inputs.pairs(question.query, [*question.passages.values()], max_tokens)
     ]
     scores = torch.zeros(len(pairs))
     device = student.words.weight.device
@@ -127,19 +108,22 @@ def as_found(questions: Sequence[Question]) -> dict[str, float]:
 
 
 def summary(questions: Sequence[Question], scores: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Average nDCG@10 by source, and ``"all"``, the mean of the sources."""
+    """Average nDCG@10 by source, and ``"all"``, the mean of the sources.
+
+    Passages of equal scores stay in the order of BM25.
+    """
+    qrels = {str(i): question.relevant for i, question in enumerate(questions)}
+    run = {}
+    for i, (question, own) in enumerate(zip(questions, scores, strict=True)):
+        scored = sorted(zip(question.passages, own, strict=True), key=lambda one: -one[1])
+        run[str(i)] = {name: -float(place) for place, (name, _) in enumerate(scored)}
+    values = metrics.measure(metrics.parse([NDCG]), qrels, run)[NDCG]
     found: dict[str, list[float]] = {}
-    for question, own in zip(questions, scores, strict=True):
-        order = sorted(range(len(own)), key=lambda i: -own[i])
-        value = ndcg([question.gains[i] for i in order], question.ideal)
-        found.setdefault(question.source, []).append(value)
-    return with_mean({name: sum(values) / len(values) for name, values in found.items()})
+    for i, question in enumerate(questions):
+        found.setdefault(question.source, []).append(values[str(i)])
+    return with_mean({name: sum(some) / len(some) for name, some in found.items()})
 
 
 def with_mean(values: Mapping[str, float]) -> dict[str, float]:
     """Add ``"all"``, the mean."""
     return {**values, "all": sum(values.values()) / len(values)}
-
-
-def _dcg(gains: Sequence[int]) -> float:
-    return sum(gain / math.log2(rank + 2) for rank, gain in enumerate(gains[:DEPTH]))

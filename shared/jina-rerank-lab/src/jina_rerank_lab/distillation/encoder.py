@@ -20,7 +20,9 @@ from jina_rerank.errors import CheckpointError
 from jina_rerank.hub import Source
 from jina_rerank.jina_bert import config as jina_bert_config
 from jina_rerank.jina_bert.batching import Group, batches, groups
+from jina_rerank.jina_bert.checkpoint import damaged
 from jina_rerank.jina_bert.rows import extended, padded
+from jina_rerank.jina_bert.tokenizer import read_tokenizer
 
 BATCH_TOKENS = 8192
 """Tokens of a forward pass."""
@@ -205,9 +207,7 @@ def load(files: Source, device: torch.device) -> LoadedEncoder:
     )
     model = Encoder(config)
     model.load_state_dict(_state(files.file("model.safetensors"), config))
-    tokenizer = Tokenizer.from_file(str(files.file("tokenizer.json")))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = read_tokenizer(files.file("tokenizer.json"))
     model.eval().requires_grad_(requires_grad=False).to(device)
     longest = min(config.max_position_embeddings, LONGEST)
     return LoadedEncoder(model=model, tokenizer=tokenizer, max_length=longest)
@@ -228,9 +228,8 @@ def _state(path: Path, config: EncoderConfig) -> dict[str, Tensor]:
     """Read the weights under our names; what the encoder does not need is left out."""
     try:
         stored = {name.removeprefix("bert."): t for name, t in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        msg = f"{str(path)!r} cannot be read: {error}"
-        raise CheckpointError(msg) from error
+    except SafetensorError as error:
+        raise damaged(path, error) from error
     names = dict(NAMES)
     for i in range(config.num_hidden_layers):
         for ours, theirs in INSIDE.items():

@@ -58,10 +58,8 @@ class Features:
         pairs = [self._pair(place, limit) for place in places]
         sums = {"loss": 0.0, "features": 0.0, "pooled": 0.0}
         for indices in batches([len(pair.ids) for pair in pairs], part.batch_tokens):
-            some = [pairs[i] for i in indices]
-            share = len(some) / len(pairs)
-            made = batch(some, self._device)
-            rest, own = self._losses(student, [some[i] for i in made.order.tolist()])
+            share = len(indices) / len(pairs)
+            rest, own = self._losses(student, [pairs[i] for i in indices])
             loss = rest + part.pooled * own
             (loss * share).backward()
             for name, value in (("loss", loss), ("features", rest), ("pooled", own)):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from jina_rerank.jina_bert.batching import Group, groups
@@ -43,12 +42,6 @@ class Inputs:
 
     def __init__(self, tokenizer: Path) -> None:
         self.tokenizer = PairTokenizer(tokenizer)
-        self._path = tokenizer
-
-    def vocabulary(self) -> dict[str, int]:
-        """Return the id of every token."""
-        found: dict[str, int] = Tokenizer.from_file(str(self._path)).get_vocab()
-        return found
 
     def pairs(
         self, query: str, passages: Sequence[str], max_tokens: int, *, multiple: int = 1

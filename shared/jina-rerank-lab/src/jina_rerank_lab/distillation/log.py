@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..atomic import written
+
 SHOWN = {"learning_rate": ".1e", "tokens_per_second": ",.0f"}
 """How numbers are shown to people, where not with three places."""
 
@@ -22,12 +24,10 @@ class Log:
         self._say = say
 
     def keep(self, total: int) -> None:
-        """Drop what was logged after a step: a run that goes on from there logs it again."""
-        lines = self.read()
-        kept = [line for line in lines if line.get("total", 0) <= total]
-        if len(kept) < len(lines):
-            text = "".join(f"{json.dumps(line)}\n" for line in kept)
-            self._path.write_text(text, encoding="utf-8")
+        """Drop what was logged after a step, which a run that goes on from there logs again."""
+        kept = [line for line in self.read() if line.get("total", 0) <= total]
+        with written(self._path) as file:
+            file.writelines(f"{json.dumps(line)}\n" for line in kept)
 
     def read(self) -> list[dict[str, Any]]:
         """Return what was logged; the rest of a line that a kill cut is left out."""

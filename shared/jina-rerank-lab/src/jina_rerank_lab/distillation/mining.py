@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,13 +76,16 @@ class _Miner:
         self._vectors = vectors
         self._given = given
         self._origins = np.array(pool.origins)
-        self._bm25: BM25 | None = None
 
     def rows(self, start: int, stop: int) -> NDArray[np.int32]:
         """Find the candidates of some queries."""
         cosines = self._cosines(start, stop)
         rows = [self._row(i, cosines[i - start]) for i in range(start, stop)]
         return np.array(rows, dtype=np.int32)
+
+    @cached_property
+    def _index(self) -> BM25:
+        return BM25(self._pool.passages)
 
     def _cosines(self, start: int, stop: int) -> Sequence[NDArray[np.float32] | None]:
         if not _compares(self._part):
@@ -101,7 +105,7 @@ class _Miner:
         found = _filled([*pool.others[i]], self._given)
         for wanted, scores in ((part.bm25, None), (part.dense, cosine)):
             if wanted:
-                scored = self._index().scores(pool.queries[i]) if scores is None else scores
+                scored = self._index.scores(pool.queries[i]) if scores is None else scores
                 drawn = self._draw(scored, allowed, wanted, chance)
                 allowed[drawn] = False
                 found += _filled(drawn, wanted)
@@ -121,11 +125,6 @@ class _Miner:
         there = [int(place) for place in ranked if allowed[place]][self._part.first :]
         chosen = chance.permutation(len(there))[:wanted]
         return [there[place] for place in sorted(chosen.tolist())]
-
-    def _index(self) -> BM25:
-        if self._bm25 is None:
-            self._bm25 = BM25(self._pool.passages)
-        return self._bm25
 
 
 def _compares(part: MiningPart) -> bool:

@@ -29,6 +29,7 @@ class Prepared:
     Attributes:
         examples: Those of each file, what is shared with test collections left out.
         dropped: How many of each file were left out.
+        pools: These examples laid out, with passages of the recipe's own length.
         held: The rows of each file that nothing is learnt from: those of `questions`, and those
             that share a query or a positive with one of them, in whatever file.
         questions: What checkpoints are measured by.
@@ -36,6 +37,7 @@ class Prepared:
 
     examples: list[list[Example]]
     dropped: list[int]
+    pools: list[Pool]
     held: list[list[int]]
     questions: list[Question]
 
@@ -66,10 +68,10 @@ def prepare(recipe: Recipe, folder: Path, say: Callable[[str], object]) -> Prepa
         examples.append(kept)
     asked = _asked(recipe, examples)
     held = _shared(examples, asked)
+    pools = layouts(recipe, examples, None)
     if recipe.dev.collection is not None:
         questions = dev.of_collection(read(folder / recipe.dev.collection), recipe.dev)
     else:
-        pools = layouts(recipe, examples, None)
         questions = [
             question
             for pool, rows in zip(pools, asked, strict=True)
@@ -79,7 +81,7 @@ def prepare(recipe: Recipe, folder: Path, say: Callable[[str], object]) -> Prepa
         msg = "no query can be held out: give [dev] a collection, or more data with positives"
         raise InputError(msg)
     say(f"{sum(map(len, held)):,} queries held out, for {len(questions):,} that are measured")
-    return Prepared(examples=examples, dropped=dropped, held=held, questions=questions)
+    return Prepared(examples=examples, dropped=dropped, pools=pools, held=held, questions=questions)
 
 
 def layouts(

@@ -11,6 +11,7 @@ from . import tables
 STARTS = ("warm", "layers", "scratch")
 QUERIES = ("title", "first", "span")
 STAGES = ("features", "ranking")
+SIZES = ("hidden_size", "num_attention_heads", "intermediate_size")
 DECAYS = ("linear", "cosine", "none")
 
 TAUGHT = ("kl", "margin_mse", "mse", "absolute")
@@ -101,18 +102,19 @@ class StudentPart:
         """How many layers it has."""
         return self.num_hidden_layers or len(self.layers)
 
-    def config(
-        self, *, vocabulary: int, hidden: int, heads: int, intermediate: int
-    ) -> JinaBertConfig:
-        """Return the student's config.json for the sizes of its source."""
-        own = self.intermediate_size
+    def config(self, vocabulary: int, source: object = None) -> JinaBertConfig:
+        """Return the student's config.json.
+
+        Args:
+            vocabulary: Its tokens.
+            source: The config of what it starts as, for the sizes that the recipe leaves to it.
+        """
+        own = {name: getattr(self, name) for name in SIZES}
         return JinaBertConfig(
             vocab_size=vocabulary,
-            hidden_size=hidden,
             num_hidden_layers=self.depth,
-            num_attention_heads=heads,
-            intermediate_size=intermediate if own is None else own,
             feed_forward_type="geglu",
+            **{n: getattr(source, n) if size is None else size for n, size in own.items()},
         )
 
 
@@ -128,8 +130,7 @@ class FilePart:
         max_words: Words of a passage; None is that of `DataPart`.
         title: Put the title before the passage.
         make: What queries are made of in a file of plain documents: ``title``, ``first`` for the
-            first sentence, ``span`` for a few sentences from within. None for a file that has
-            queries.
+            first sentence, ``span`` for a sentence from within. Empty for a file that has queries.
     """
 
     path: str
@@ -153,9 +154,10 @@ class DataPart:
 
     Attributes:
         files: The files.
-        max_words: Words of a passage, cut around what matches the query best; None cuts nothing.
+        max_words: Words of a passage, cut around what matches the query best, a third of the
+            positives anywhere; None cuts nothing.
         exclude: Test collections, folders relative to the data folder: pairs that share a query or
-            a passage with one of them are dropped.
+            a passage with one of them are dropped; see `guard`.
     """
 
     files: tuple[FilePart, ...]
@@ -423,7 +425,7 @@ class Recipe:
         student: The model to train.
         data: What is trained on.
         mining: Which negatives there are.
-        teachers: Which models score; needed if a stage has `kl` or `margin_mse`.
+        teachers: Which models score; needed if a stage has a loss of `TAUGHT`.
         stages: What is learnt, in order.
         dev: What tells the best checkpoint.
         output: What is kept.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,9 +10,10 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from jina_rerank.errors import CheckpointError
-from jina_rerank.hub import Source, locate
+from jina_rerank.hub import locate
 from jina_rerank.jina_bert import checkpoint
 from jina_rerank.jina_bert.config import JinaBertConfig, read_config
+from jina_rerank.jina_bert.tokenizer import read_tokenizer
 from jina_rerank.lines import InputError
 from jina_rerank.settings import Settings
 
@@ -43,25 +45,13 @@ def start(
         return _layers(part, pools)
     if part.init == "scratch":
         files = source(part.source)
-        tokenizer, tokens = _pruned(_tokenizer(files), part, pools)
-        config = part.config(
-            vocabulary=len(tokens),
-            hidden=part.hidden_size or 0,
-            heads=part.num_attention_heads or 0,
-            intermediate=part.intermediate_size or 0,
-        )
-        return _drawn(config), tokenizer
+        tokenizer, tokens = _pruned(read_tokenizer(files.file("tokenizer.json")), part, pools)
+        return _drawn(part.config(len(tokens))), tokenizer
     encoder = models.find(part.source).load()
     theirs = encoder.model.config
     _check_layers(part, theirs.num_hidden_layers)
     tokenizer, tokens = _pruned(encoder.tokenizer, part, pools)
-    config = part.config(
-        vocabulary=len(tokens),
-        hidden=theirs.hidden_size,
-        heads=theirs.num_attention_heads,
-        intermediate=theirs.intermediate_size,
-    )
-    student = _drawn(config)
+    student = _drawn(part.config(len(tokens), theirs))
     warm.start(student, encoder, part.layers, tokens, _sample(pools, part.sample, seed))
     return student, tokenizer
 
@@ -80,14 +70,8 @@ def _layers(part: StudentPart, pools: Sequence[Pool]) -> tuple[Student, Tokenize
         dtype=torch.float32,
         device=torch.device("cpu"),
     )
-    tokenizer, tokens = _pruned(_tokenizer(files), part, pools)
-    config = part.config(
-        vocabulary=len(tokens),
-        hidden=theirs.hidden_size,
-        heads=theirs.num_attention_heads,
-        intermediate=theirs.intermediate_size,
-    )
-    student = _drawn(config)
+    tokenizer, tokens = _pruned(read_tokenizer(files.file("tokenizer.json")), part, pools)
+    student = _drawn(replace(theirs, vocab_size=len(tokens), num_hidden_layers=part.depth))
     with torch.no_grad():
         student.words.weight.copy_(larger.words.weight[tokens])
     for name in ("types", "norm", "pooler", "classifier"):
@@ -107,10 +91,6 @@ def _drawn(config: JinaBertConfig) -> Student:
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
     return student
-
-
-def _tokenizer(files: Source) -> Tokenizer:
-    return Tokenizer.from_file(str(files.file("tokenizer.json")))
 
 
 def _pruned(

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from jina_rerank.jina_bert.batching import Group
 from jina_rerank.jina_bert.config import JinaBertConfig
 from jina_rerank.jina_bert.model import JinaBert, Layer
-from jina_rerank.jina_bert.rows import extended, padded
 
 
 class Student(JinaBert):
@@ -37,70 +36,37 @@ class Student(JinaBert):
         self.layers = nn.ModuleList(StudentLayer(config) for _ in range(config.num_hidden_layers))
         self.probe = nn.Linear(config.hidden_size, 1)
 
-    def stack(self) -> list[Layer]:
-        """Return the layers."""
-        return self._stack()
-
-    def forward(self, ids: Tensor, types: Tensor, groups: Sequence[Group]) -> Tensor:
-        """Score a batch, as `JinaBert.forward` does."""
-        logits, _ = self.scored_states(ids, types, groups)
-        return logits
-
     def scored_states(
         self, ids: Tensor, types: Tensor, groups: Sequence[Group]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits, (N,), and what every layer but the last makes of the tokens, (T, C).
-
-        The head computes in its weights' precision, under autocast too: see `JinaBert`.
-        """
-        x = padded(self.norm(self.words(ids) + self.types(types)))
-        ruler = self._ruler(max(group.length for group in groups), x)
-        *layers, last = self._stack()
+        """Return the logits, (N,), and what every layer but the last makes of the tokens, (T, C)."""
+        x, ruler = self._embed(ids, types, groups)
+        *layers, last = self.stack()
         states = []
         for layer in layers:
             x = layer(x, ruler, groups)
             states.append(x[: len(ids)])
-        first = last.first(x, ruler, groups)[: sum(group.count for group in groups)]
-        with torch.autocast(ids.device.type, enabled=False):
-            pooled = torch.tanh(self.pooler(first.to(self.pooler.weight.dtype)))
-            logits: Tensor = self.classifier(pooled)
-        return logits.squeeze(1), states
+        return self._score(last.first(x, ruler, groups), groups), states
 
-    def states(
-        self, ids: Tensor, types: Tensor, groups: Sequence[Group], depth: int | None = None
-    ) -> Tensor:
-        """Return what the first `depth` layers make of every token, (T, C); None is all layers."""
-        x = padded(self.norm(self.words(ids) + self.types(types)))
-        ruler = self._ruler(max(group.length for group in groups), x)
-        for layer in self._stack()[:depth]:
-            x = layer(x, ruler, groups)
-        return x[: len(ids)]
+    def _score(self, first: Tensor, groups: Sequence[Group]) -> Tensor:
+        """Compute in the precision of the head's weights, under autocast too: see `JinaBert`."""
+        with torch.autocast(first.device.type, enabled=False):
+            return super()._score(first, groups)
 
 
 class StudentLayer(Layer):
     """A layer of the student."""
 
-    def attend(self, x: Tensor, ruler: Tensor, groups: Sequence[Group]) -> Tensor:
-        """Let every token read its own input: (T, C) to (T, C)."""
-        tokens = [group.tokens for group in groups]
-        parts = self.qkv(x)[: sum(tokens)].split(tokens)
-        contexts = []
-        for group, part in zip(groups, parts, strict=True):
-            qkv = part.view(group.count, group.length, 3, self.heads, -1)
-            contexts.append(_attend(qkv, ruler).reshape(group.tokens, -1))
-        return extended(torch.cat(contexts), len(x))
+    def attend_group(self, qkv: Tensor, ruler: Tensor) -> Tensor:
+        """Attend with symmetric ALiBi: (N, L, 3, H, D) and (H, 2M-1) to (N, L, H, D)."""
+        length, width = qkv.shape[1], qkv.shape[-1]
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        place = torch.arange(length, device=qkv.device)
+        bias = ruler[:, ruler.shape[1] // 2 + (place[:, None] - place)]
+        weights = (q * (1 / math.sqrt(width)) @ k.transpose(2, 3) + bias.to(q.dtype)).softmax(3)
+        context: Tensor = weights @ v
+        return context.transpose(1, 2)
 
     def feed_forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Do it for all tokens at once: the backward pass needs every result anyway."""
         return self.feed_forward_rows(x, context)
-
-
-def _attend(qkv: Tensor, ruler: Tensor) -> Tensor:
-    """Attend with symmetric ALiBi: (N, L, 3, H, D) and (H, 2M-1) to (N, L, H, D)."""
-    length, width = qkv.shape[1], qkv.shape[-1]
-    q, k, v = qkv.permute(2, 0, 3, 1, 4)
-    place = torch.arange(length, device=qkv.device)
-    bias = ruler[:, ruler.shape[1] // 2 + (place[:, None] - place)]
-    weights = (q * (1 / math.sqrt(width)) @ k.transpose(2, 3) + bias.to(q.dtype)).softmax(3)
-    context: Tensor = weights @ v
-    return context.transpose(1, 2)

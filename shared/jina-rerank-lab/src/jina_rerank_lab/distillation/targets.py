@@ -148,7 +148,7 @@ def _fitted(scores: Tensor, part: TeacherPart) -> Tensor:
 
 def _translation(inputs: Inputs, teacher: LoadedEncoder) -> Tensor:
     """Return the encoder's id of each of the student's tokens."""
-    own, theirs = inputs.vocabulary(), teacher.tokenizer.get_vocab()
+    own, theirs = inputs.tokenizer.vocabulary(), teacher.tokenizer.get_vocab()
     missing = [token for token in own if token not in theirs]
     if missing:
         msg = (

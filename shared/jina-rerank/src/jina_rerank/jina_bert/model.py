@@ -51,23 +51,41 @@ class JinaBert(nn.Module):
         Returns:
             (N,) logits, in the order of the inputs.
         """
-        x = padded(self.norm(self.words(ids) + self.types(types)))
-        ruler = self._ruler(max(group.length for group in groups), x)
-        *layers, last = self._stack()
+        x, ruler = self._embed(ids, types, groups)
+        *layers, last = self.stack()
         for layer in layers:
             x = layer(x, ruler, groups)
-        first = last.first(x, ruler, groups).to(self.pooler.weight.dtype)
-        logits: Tensor = self.classifier(torch.tanh(self.pooler(first)))
-        return logits.squeeze(1)[: sum(group.count for group in groups)]
+        return self._score(last.first(x, ruler, groups), groups)
+
+    def states(
+        self, ids: Tensor, types: Tensor, groups: Sequence[Group], depth: int | None = None
+    ) -> Tensor:
+        """Return what the first `depth` layers make of every token, (T, C); None is all layers."""
+        x, ruler = self._embed(ids, types, groups)
+        for layer in self.stack()[:depth]:
+            x = layer(x, ruler, groups)
+        return x[: len(ids)]
+
+    def stack(self) -> "list[Layer]":
+        """Return the layers."""
+        return cast("list[Layer]", list(self.layers))
 
     def compile_layers(self) -> None:
         """Compile what has no data-dependent shape: the feed-forward part of each layer."""
-        for layer in self._stack():
+        for layer in self.stack():
             compiled = torch.compile(layer.feed_forward_rows, dynamic=True)
             layer.feed_forward_rows = compiled  # type: ignore[method-assign] # same signature
 
-    def _stack(self) -> "list[Layer]":
-        return cast("list[Layer]", list(self.layers))
+    def _embed(self, ids: Tensor, types: Tensor, groups: Sequence[Group]) -> tuple[Tensor, Tensor]:
+        """Return what the first layer reads, (T, C) with rows of padding, and the ALiBi biases."""
+        x = padded(self.norm(self.words(ids) + self.types(types)))
+        return x, self._ruler(max(group.length for group in groups), x)
+
+    def _score(self, first: Tensor, groups: Sequence[Group]) -> Tensor:
+        """Turn the last states of the first tokens, (N, C) with rows of padding, into (N,) logits."""
+        pooled = torch.tanh(self.pooler(first.to(self.pooler.weight.dtype)))
+        logits: Tensor = self.classifier(pooled)
+        return logits.squeeze(1)[: sum(group.count for group in groups)]
 
     def _ruler(self, longest: int, x: Tensor) -> Tensor:
         """Return the ALiBi biases, (H, 2 * longest - 1)."""
@@ -112,9 +130,14 @@ class Layer(nn.Module):
         parts = self.qkv(x)[: sum(tokens)].split(tokens)
         contexts = []
         for group, part in zip(groups, parts, strict=True):
-            q, kv = part.view(group.count, group.length, 3, self.heads, -1).split([1, 2], dim=2)
-            contexts.append(attention.attend(q.squeeze(2), kv, ruler).reshape(group.tokens, -1))
+            qkv = part.view(group.count, group.length, 3, self.heads, -1)
+            contexts.append(self.attend_group(qkv, ruler).reshape(group.tokens, -1))
         return extended(torch.cat(contexts), len(x))
+
+    def attend_group(self, qkv: Tensor, ruler: Tensor) -> Tensor:
+        """Attend in inputs of one length: (N, L, 3, H, D) to (N, L, H, D)."""
+        q, kv = qkv.split([1, 2], dim=2)
+        return attention.attend(q.squeeze(2), kv, ruler)
 
     def attend_first(
         self, x: Tensor, firsts: Tensor, ruler: Tensor, groups: Sequence[Group]

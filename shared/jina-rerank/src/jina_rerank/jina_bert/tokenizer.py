@@ -67,15 +67,9 @@ class PairTokenizer:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:
-            msg = f"{str(path)!r} is not a tokenizer file: {error}"
-            raise CheckpointError(msg) from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(path)
         self.template = _read_template(self._tokenizer, str(path))
-        self.highest_id = max(self._tokenizer.get_vocab().values())
+        self.highest_id = max(self.vocabulary().values())
 
     def check(self, words: int, types: int, model: str) -> None:
         """Raise if it can give an id or a token type that the model has no row for.
@@ -97,6 +91,11 @@ class PairTokenizer:
                 msg = f"{model!r}: its tokenizer gives {name} up to {highest}, its model has {rows} rows"
                 raise CheckpointError(msg)
 
+    def vocabulary(self) -> dict[str, int]:
+        """Return the id of every token."""
+        found: dict[str, int] = self._tokenizer.get_vocab()
+        return found
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens around them, uncut.
 
@@ -104,6 +103,22 @@ class PairTokenizer:
         """
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json, without the truncation and the padding that it may ask for.
+
+    Raises:
+        CheckpointError: The file is no tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers has no class of its own
+        msg = f"{str(path)!r} is not a tokenizer file: {error}"
+        raise CheckpointError(msg) from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _read_template(tokenizer: Tokenizer, path: str) -> Template:
