@@ -14,7 +14,8 @@ from .. import beir, collections, rerankers, results, store, terminal
 from ..runs import Run
 from ..store import Store
 from ..terminal import UsageError
-from . import first_stage, measure, metrics, page, summary, tables
+from . import measure, metrics, page, summary, tables
+from .first_stage import BM25_NAME, FirstStage
 from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured, Sample
 from .plan import Plan
 
@@ -61,7 +62,7 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
             help="Where candidates come from: bm25, an embedding model, or the file of a TREC run, "
             "in whose name {collection} stands for that of each collection.",
         ),
-    ] = first_stage.BM25_NAME,
+    ] = BM25_NAME,
     top_k: Annotated[
         int | None,
         typer.Option(
@@ -168,12 +169,8 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
         models = {s: stack.enter_context(_reranker(s, kept, options)) for s in plan.rerankers}
         stack.enter_context(_going_on())
         # All candidates come first: a run that cannot be used is known before hours of work.
-        found = [
-            first_stage.candidates(
-                each.collection, retriever, each.depth, store=kept, device=device
-            )
-            for each in samples
-        ]
+        first = FirstStage(retriever, store=kept, device=device)
+        found = [first.candidates(each.collection, each.depth) for each in samples]
         measured = [
             _measure(each, run, plan, models, fuse=fuse, out=out)
             for each, run in zip(samples, found, strict=True)
