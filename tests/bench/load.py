@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jina_rerank_lab.benchmark.memory import kibibytes
+from jina_rerank_lab.machine import kibibytes
 
 PATH = "/v1/rerank"
 OK = 200

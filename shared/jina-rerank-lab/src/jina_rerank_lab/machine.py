@@ -44,8 +44,7 @@ class Machine:
 
 def describe(proc: Path = PROC) -> Machine:
     """Describe this machine; `proc` is where Linux tells about itself."""
-    sized = field(proc / "meminfo", "MemTotal")
-    memory = 1024 * int(sized.removesuffix(" kB")) if sized else 0
+    memory = kibibytes(proc / "meminfo", "MemTotal")
     cpu = field(proc / "cpuinfo", "model name") or platform.processor() or platform.machine()
     return Machine(cpu=cpu, cores=_cores(), memory=memory, gpu=_gpu())
 
@@ -57,6 +56,12 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def kibibytes(path: Path, name: str) -> int:
+    """Return a size that a file of /proc states in KiB, in bytes; 0 if it does not."""
+    stated = field(path, name)
+    return 1024 * int(stated.removesuffix(" kB")) if stated else 0
 
 
 def field(path: Path, name: str) -> str:

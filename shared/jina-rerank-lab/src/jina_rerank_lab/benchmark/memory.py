@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from ..machine import kibibytes
+
 STATUS = Path("/proc/self/status")
 MEMINFO = Path("/proc/meminfo")
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -62,19 +64,3 @@ def peak() -> int:
     """Return the largest resident set size in bytes since the last reset."""
     largest = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kibibytes(STATUS, "VmHWM") or largest
-
-
-def kibibytes(path: Path, name: str) -> int:
-    """Return a size that a file of /proc states in KiB, in bytes; 0 if it does not."""
-    stated = field(path, name)
-    return 1024 * int(stated.removesuffix(" kB")) if stated else 0
-
-
-def field(path: Path, name: str) -> str:
-    """Return the value of the first line ``name: value``, or an empty string."""
-    with contextlib.suppress(OSError):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == name:
-                return value.strip()
-    return ""
