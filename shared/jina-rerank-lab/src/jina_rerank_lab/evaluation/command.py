@@ -222,6 +222,9 @@ def _measure(  # noqa: PLR0913 - its parts
 def _finish(plan: Plan, measured: list[Measured], *, out: Path | None, renew: Path | None) -> None:
     if measured[0].blends:
         measured = measure.fused(measured, plan.measures)
+        if out is not None:
+            for each in measured:
+                measure.write(out, each)
     setting = {
         "made": results.made(),
         "retriever": plan.retriever,
@@ -231,8 +234,6 @@ def _finish(plan: Plan, measured: list[Measured], *, out: Path | None, renew: Pa
     with terminal.status("Comparing"):
         result = summary.whole(measured, summary.rows(measured, plan.baselines), setting)
     if out is not None:
-        for each in measured:
-            measure.write(out, each)
         results.write(out / RESULT, "evaluation", result)
     if renew is not None:
         page.renew(renew, result)
