@@ -17,6 +17,7 @@ from ..terminal import UsageError
 from . import measure, metrics, page, summary, tables
 from .first_stage import BM25_NAME, FirstStage
 from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured, Sample
+from .options import Cache, Device, DType, Renew
 from .plan import Plan
 
 RESULT = "evaluation.json"
@@ -106,35 +107,16 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
             show_default=False,
         ),
     ] = None,
-    renew: Annotated[
-        Path | None,
-        typer.Option(
-            "--page",
-            metavar="FILE",
-            help=f"Put the tables on a page, between {page.BEGIN} and {page.END}.",
-            show_default=False,
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where scores and vectors are kept; else in the user's cache.",
-            show_default=False,
-        ),
-    ] = None,
+    renew: Renew = None,
+    cache: Cache = None,
     max_length: Annotated[
         int | None, typer.Option(metavar="N", help="The longest input in tokens.")
     ] = None,
     overlength: Annotated[
         str, typer.Option(metavar="HOW", help="Longer input: truncate, or window.")
     ] = "truncate",
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; else what there is.")
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, ...")
-    ] = "auto",
+    device: Device = None,
+    dtype: DType = "auto",
     base_url: Annotated[
         str | None,
         typer.Option(

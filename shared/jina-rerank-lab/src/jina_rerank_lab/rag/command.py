@@ -18,6 +18,7 @@ from .. import collections, embedders, rerankers, results, store, terminal
 from ..collections import Collection
 from ..embedders import MINILM, Embedder
 from ..evaluation import page, significance
+from ..evaluation.options import Cache, Device, DType, Renew
 from ..rerankers import NONE
 from ..store import Store
 from ..terminal import UsageError
@@ -93,29 +94,10 @@ def rag(  # noqa: PLR0913 - what users can say, each by its name
         Path | None,
         typer.Option(metavar="FILE", help="Write the result as JSON.", show_default=False),
     ] = None,
-    renew: Annotated[
-        Path | None,
-        typer.Option(
-            "--page",
-            metavar="FILE",
-            help=f"Put the tables on a page, between {page.BEGIN} and {page.END}.",
-            show_default=False,
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where scores and vectors are kept; else in the user's cache.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; else what there is.")
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, ...")
-    ] = "auto",
+    renew: Renew = None,
+    cache: Cache = None,
+    device: Device = None,
+    dtype: DType = "auto",
 ) -> None:
     """Measure embedding models times rerankers, as a RAG pipeline uses them.
 
