@@ -8,7 +8,7 @@ import numpy as np
 
 from ..evaluation import significance
 from ..evaluation.significance import Values
-from ..evaluation.summary import MEAN
+from ..evaluation.summary import MEAN, overall
 from ..rerankers import NONE
 
 METRICS = ("hit_rate", "mrr")
@@ -63,6 +63,17 @@ def rows(
                         row[metric]["against_none"] = asdict(significance.compare(own, bare))
                 found.append(row)
     return found
+
+
+def means(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return from a result the row of each reranker over all embedding models and collections."""
+    place = overall([each["name"] for each in result["collections"]])
+    model = overall(result["embedders"])
+    return {
+        row["reranker"]: row
+        for row in result["rows"]
+        if (row["collection"], row["embedder"]) == (place, model)
+    }
 
 
 def _strata(

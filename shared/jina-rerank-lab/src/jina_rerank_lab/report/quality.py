@@ -1,12 +1,11 @@
 """The section on quality: what evaluations measured, and BEIR as it was published."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from .. import published
+from ..evaluation import tables
 from ..evaluation.summary import MEAN
-from ..evaluation.tables import SIGNIFICANT, hundredths, probability
+from ..evaluation.tables import MARK, SIGNIFICANT, cell, hundredths
 from ..terminal import PROGRAM
 from . import charts, gather
 from .drawing import Chart, to_html
@@ -51,7 +50,7 @@ def evaluation(result: Result) -> list[Html]:
     metric, baseline = result["metrics"][0], result["baselines"][0]
     caption = labelled(
         MEASURED,
-        f"{metric} in hundredths, candidates of {result['retriever']}; * differs from "
+        f"{metric} in hundredths, candidates of {result['retriever']}; {MARK} differs from "
         f"{baseline}, p < {SIGNIFICANT}.",
     )
     cells = {
@@ -60,10 +59,10 @@ def evaluation(result: Result) -> list[Html]:
     rows = []
     for each in result["collections"]:
         asked = f"{each['queries']:,} of {each['queries_in_all']:,}"
-        values = [quality_cell(cells[each["name"], name], baseline) for name in result["systems"]]
+        values = [cell(cells[each["name"], name], baseline) for name in result["systems"]]
         rows.append([each["name"], asked, str(each["candidates"]), *values])
     if len(result["collections"]) > 1:
-        means = [quality_cell(cells[MEAN, name], baseline) for name in result["systems"]]
+        means = [cell(cells[MEAN, name], baseline) for name in result["systems"]]
         rows.append([element("strong", "mean"), "", "", *(element("strong", one) for one in means)])
     header = ["collection", "queries", "candidates", *result["systems"]]
     return [table(header, rows, caption=caption), *differences(result)]
@@ -72,26 +71,12 @@ def evaluation(result: Result) -> list[Html]:
 def differences(result: Result) -> list[Html]:
     """Say in a list how each system differs from the first baseline, over all collections."""
     baseline = result["baselines"][0]
-    lines = []
-    for name, row in gather.system_means(result).items():
-        against = row["against"].get(baseline)
-        if against is not None:
-            value, low, high = (f"{100 * against[key]:+.1f}" for key in ("value", "low", "high"))
-            lines.append(
-                element(
-                    "li",
-                    f"{name} against {baseline}: {value} ({low} to {high}), "
-                    f"p {probability(against['p'])}",
-                )
-            )
+    lines = [
+        element("li", f"{system} against {other}: {value} ({interval}), p {p}")
+        for system, other, value, interval, p in tables.differences(result)[1]
+        if other == baseline
+    ]
     return [element("ul", *lines)] if lines else []
-
-
-def quality_cell(row: Mapping[str, Any], baseline: str) -> str:
-    """Write a number, with a mark if it differs from the baseline's."""
-    against = row["against"].get(baseline)
-    mark = "*" if against is not None and against["p"] < SIGNIFICANT else ""
-    return hundredths(row["value"]) + mark
 
 
 def quality_chart(result: Result, number: int) -> Chart:

@@ -3,6 +3,7 @@
 from functools import partial
 
 from .. import published
+from ..rag import summary
 from ..terminal import PROGRAM, count
 from . import charts, gather
 from .drawing import Chart, to_html
@@ -25,7 +26,7 @@ def rag(found: Results) -> tuple[list[Html], list[Chart]]:
     here = {
         name: f"{row['hit_rate']['value']:.4f} / {row['mrr']['value']:.4f}"
         for result in found.rags
-        for name, row in gather.reranker_means(result).items()
+        for name, row in summary.means(result).items()
     }
     header = ["model", "hit rate, published", "MRR, published"]
     header += ["hit rate / MRR measured here", UNMEASURED]
