@@ -12,6 +12,7 @@ from ..evaluation.summary import MEAN, overall
 from ..rerankers import NONE
 
 METRICS = ("hit_rate", "mrr")
+"""LlamaIndex's names of the announcement's two metrics."""
 
 PerQuery: TypeAlias = Mapping[str, Mapping[str, float]]
 """By question, by metric."""
