@@ -11,7 +11,7 @@ from . import charts, gather
 from .drawing import Chart, to_html
 from .gather import Result, Results
 from .markup import Html, element, table
-from .pieces import MEASURED, OTHERS, PUBLISHED, UNMEASURED, absent, beside, interval, labelled
+from .pieces import MEASURED, absent, as_published, interval, labelled
 
 EVALUATE = f"{PROGRAM} evaluate --data scifact nfcorpus fiqa --out results --reranker"
 
@@ -30,18 +30,17 @@ def quality(found: Results) -> tuple[list[Html], list[Chart]]:
         for result in found.evaluations
         for name, row in gather.system_means(result).items()
     }
-    header = ["model", "parameters", "nDCG@10, published", "measured here", UNMEASURED]
-    rows = [
-        [row.model, f"{row.parameters}M", f"{row.beir:.2f}", *beside(row, here)]
-        for row in published.TABLE
-    ]
-    caption = labelled(
-        PUBLISHED,
-        f"Mean nDCG@10 over BEIR, in hundredths. {published.SOURCE}. Other collections "
+    parts += as_published(
+        {
+            "parameters": lambda row: f"{row.parameters}M",
+            "nDCG@10, published": lambda row: f"{row.beir:.2f}",
+        },
+        here,
+        measured="measured here",
+        about=f"Mean nDCG@10 over BEIR, in hundredths. {published.SOURCE}. Other collections "
         "than ours: not to be compared with the numbers measured here.",
+        how=EVALUATE,
     )
-    parts += [element("h3", "As published"), table(header, rows, words=(0, 4), caption=caption)]
-    parts.append(absent(f"{EVALUATE} ...", what=OTHERS))
     return parts, drawn
 
 
