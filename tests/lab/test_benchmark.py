@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jina_rerank_lab import machine
 from jina_rerank_lab.benchmark import (
     checkpoints,
     command,
@@ -30,7 +31,6 @@ from jina_rerank_lab.benchmark.measure import Entrant, Result
 from jina_rerank_lab.benchmark.models import Model, Models
 from jina_rerank_lab.benchmark.worker import Loaded, Sample, Worker
 from jina_rerank_lab.benchmark.workloads import Shape, Workload
-from jina_rerank_lab.machine import kibibytes
 
 from jina_rerank import Reranker
 
@@ -270,7 +270,7 @@ def test_kernel_that_refuses_to_forget_a_peak_is_noticed(tmp_path: Path) -> None
 
 
 def test_file_without_the_field_states_no_size(tmp_path: Path) -> None:
-    assert kibibytes(tmp_path / "none", "VmRSS") == 0
+    assert machine.kibibytes(tmp_path / "none", "VmRSS") == 0
     assert memory.peak() >= memory.resident() > 0
 
 
