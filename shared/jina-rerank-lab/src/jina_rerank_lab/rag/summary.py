@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,21 +49,15 @@ def rows(
     if len(embedders) > 1:
         models.append((MEAN, list(embedders)))
     found = []
-    for place, of in places:
-        for model, by in models:
-            for reranker in rerankers:
-                row: dict[str, Any] = {
-                    "collection": place,
-                    "embedder": model,
-                    "reranker": reranker,
-                }
-                for metric in METRICS:
-                    own = _strata(measured, of, by, reranker, metric)
-                    row[metric] = asdict(significance.estimate(own))
-                    if NONE in rerankers and reranker != NONE:
-                        bare = _strata(measured, of, by, NONE, metric)
-                        row[metric]["against_none"] = asdict(significance.compare(own, bare))
-                found.append(row)
+    for (place, of), (model, by), reranker in product(places, models, rerankers):
+        row: dict[str, Any] = {"collection": place, "embedder": model, "reranker": reranker}
+        for metric in METRICS:
+            own = _strata(measured, of, by, reranker, metric)
+            row[metric] = asdict(significance.estimate(own))
+            if NONE in rerankers and reranker != NONE:
+                bare = _strata(measured, of, by, NONE, metric)
+                row[metric]["against_none"] = asdict(significance.compare(own, bare))
+        found.append(row)
     return found
 
 
