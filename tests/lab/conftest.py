@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,10 +90,6 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.fixture(scope="session")
-def encoder(tmp_path_factory: pytest.TempPathFactory, fixtures: Path) -> Path:
+def encoder(mini: Path) -> Path:
     """A small JinaBERT as an embedding model: the files of a reranker, whose head is not read."""
-    directory = tmp_path_factory.mktemp("encoder")
-    for name in ("config.json", "model.safetensors"):
-        shutil.copy(fixtures / "jinabert" / "turbo_mini" / name, directory)
-    shutil.copy(fixtures / "jinabert" / "tokenizer_small" / "tokenizer.json", directory)
-    return directory
+    return mini

@@ -271,7 +271,11 @@ def test_kernel_that_refuses_to_forget_a_peak_is_noticed(tmp_path: Path) -> None
 
 def test_file_without_the_field_states_no_size(tmp_path: Path) -> None:
     assert machine.kibibytes(tmp_path / "none", "VmRSS") == 0
-    assert memory.peak() >= memory.resident() > 0
+
+
+def test_peak_is_no_less_than_what_was_held_before() -> None:
+    held = memory.resident()
+    assert memory.peak() >= held > 0
 
 
 def test_figures_are_rates_of_the_median_and_what_a_machine_costs() -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,8 @@ import pytest
 from jina_rerank_lab import rerankers, results, runs
 from jina_rerank_lab.collections import Passage, read
 from jina_rerank_lab.embedders import find
-from jina_rerank_lab.evaluation import first_stage, page, tables
+from jina_rerank_lab.evaluation import page, tables
+from jina_rerank_lab.evaluation.first_stage import FirstStage
 from jina_rerank_lab.evaluation.measure import measure, sample, slug
 from jina_rerank_lab.evaluation.metrics import parse
 
@@ -24,7 +26,7 @@ ALL = [f"q{i}\tmars\t1" for i in range(150)]
 
 
 def test_candidates_of_bm25_are_the_best_that_share_a_word(make: Make) -> None:
-    found = first_stage.candidates(read(make()), "bm25", 2)
+    found = FirstStage("bm25").candidates(read(make()), 2)
     assert {query: runs.ranked(scores) for query, scores in found.items()} == {
         "q1": ["mars", "rust"],
         "q2": ["bread"],
@@ -33,13 +35,13 @@ def test_candidates_of_bm25_are_the_best_that_share_a_word(make: Make) -> None:
 
 def test_document_with_the_id_of_the_query_is_no_candidate(make: Make) -> None:
     folder = make(queries=[{"_id": "mars", "text": "red planet"}], qrels=["mars\trust\t1"])
-    found = first_stage.candidates(read(folder), "bm25", 1)
+    found = FirstStage("bm25").candidates(read(folder), 1)
     assert list(found["mars"]) == ["rust"]
 
 
 def test_candidates_of_an_embedding_model_are_the_nearest(make: Make, encoder: Path) -> None:
     collection = read(make())
-    found = first_stage.candidates(collection, str(encoder), 3)
+    found = FirstStage(str(encoder)).candidates(collection, 3)
     model = find(str(encoder))
     products = (
         model.encode([p.full for p in collection.corpus.values()])
@@ -49,11 +51,21 @@ def test_candidates_of_an_embedding_model_are_the_nearest(make: Make, encoder: P
     assert runs.ranked(found["q1"]) == [name for _, name in expected[:3]]
 
 
+def test_embedding_model_is_loaded_once_for_all_collections(
+    make: Make, encoder: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(encoder, tmp_path / "model")
+    first = FirstStage(str(model))
+    found = first.candidates(read(make()), 3)
+    shutil.rmtree(model)
+    assert first.candidates(read(make("other")), 3) == found
+
+
 def test_candidates_of_a_run_are_cut(make: Make, tmp_path: Path) -> None:
     runs.write(
         tmp_path / "planets.trec", {"q1": {"sea": 1.0, "mars": 2.0}, "q3": {"sea": 1.0}}, tag="x"
     )
-    found = first_stage.candidates(read(make()), f"{tmp_path}/{{collection}}.trec", 1)
+    found = FirstStage(f"{tmp_path}/{{collection}}.trec").candidates(read(make()), 1)
     assert found == {"q1": {"mars": 2.0}, "q2": {}}
 
 
@@ -61,7 +73,7 @@ def test_run_of_another_corpus_is_named(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "other.run"
     path.write_text("q1 Q0 mars 1 1.0 x\nq1 Q0 venus 2 0.5 x\n")
     with pytest.raises(InputError) as caught:
-        first_stage.candidates(read(make()), str(path), 1)
+        FirstStage(str(path)).candidates(read(make()), 1)
     expected = "names document 'venus', which is not in the corpus of planets"
     assert str(caught.value) == f"{path}:2: {expected}"
 
@@ -70,12 +82,12 @@ def test_run_of_other_queries_is_named(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "other.run"
     path.write_text("x1 Q0 mars 1 1.0 x\n")
     with pytest.raises(InputError, match="has none of the queries of planets"):
-        first_stage.candidates(read(make()), str(path), 1)
+        FirstStage(str(path)).candidates(read(make()), 1)
 
 
 def test_run_that_is_missing_is_named(make: Make) -> None:
     with pytest.raises(InputError, match=r"there is no file 'none\.run'"):
-        first_stage.candidates(read(make()), "none.run", 1)
+        FirstStage("none.run").candidates(read(make()), 1)
 
 
 # Samples

@@ -135,3 +135,31 @@ def test_reader_that_goes_away_ends_the_program_quietly(make: Make, tmp_path: Pa
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_closed_streams_are_no_error(run: Run, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run("evaluate", "--data", make(), "--reranker", "none").code == 0
+
+
+def test_full_disk_is_one_line_and_3(make: Make, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "evaluate", "--data", str(make()), "--reranker", "none"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+            check=False,
+        )
+    said = b"jina-rerank-lab: the system refused: [Errno 28] No space left on device\n"
+    assert (done.returncode, done.stderr) == (3, said)
+
+
+def test_pipe_gets_utf8_whatever_the_locale(make: Make, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "evaluate", "--data", str(make("日本語")), "--reranker", "none"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert done.stdout.decode().splitlines()[1] == "日本語\t2\t100.0"

@@ -7,7 +7,8 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 from jina_rerank_lab.collections import read
-from jina_rerank_lab.evaluation import first_stage, metrics
+from jina_rerank_lab.evaluation import metrics
+from jina_rerank_lab.evaluation.first_stage import FirstStage
 from jina_rerank_lab.evaluation.metrics import DEFAULT, measure, parse
 
 OURS = ("nDCG@10", "MRR", "Recall@100", "Hit@10", "MAP", "P@5")
@@ -47,7 +48,7 @@ def test_values_are_those_of_pytrec_eval(
 
 def test_values_of_a_known_run_are_those_of_pytrec_eval(fixtures: Path) -> None:
     collection = read(fixtures / "nq-mini")
-    run = first_stage.candidates(collection, "bm25", 100)
+    run = FirstStage("bm25").candidates(collection, 100)
     qrels = {query: dict(judged) for query, judged in collection.qrels.items()}
     ours = measure(parse(OURS), qrels, run)
     for name, values in reference(qrels, run).items():
@@ -116,7 +117,7 @@ DATA = os.environ.get("JINA_RERANK_DATA", "")
 @pytest.mark.parametrize("name", BASELINES)
 def test_bm25_reaches_the_known_baseline(name: str) -> None:
     collection = read(Path(DATA) / name)
-    run = first_stage.candidates(collection, "bm25", 100)
+    run = FirstStage("bm25").candidates(collection, 100)
     (values,) = measure(parse(["nDCG@10"]), collection.qrels, run).values()
     assert 100 * np.mean(list(values.values())) == pytest.approx(BASELINES[name], abs=0.5)
 

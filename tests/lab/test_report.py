@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from jina_rerank_lab import published, results
+from jina_rerank_lab.rag import summary
 from jina_rerank_lab.report import charts, drawing, gather, labels, page, quality, speed, theme
 from jina_rerank_lab.report.charts import Bar, Point
 from jina_rerank_lab.report.drawing import NARROW, WIDE, Chart
@@ -249,7 +250,7 @@ def test_system_alone_differs_from_nothing() -> None:
 
 def test_mean_of_one_embedding_model_is_its_own() -> None:
     one = rag(embedders=["one"])
-    assert gather.reranker_means(one)["turbo"]["embedder"] == "one"
+    assert summary.means(one)["turbo"]["embedder"] == "one"
 
 
 def test_published_quality_never_shares_a_chart_with_a_measured_one() -> None:

@@ -1,17 +1,16 @@
 """The program `jina-rerank-lab`: each command is a function of a module of its own."""
 
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from jina_rerank.cli import BROKEN_PIPE, INTERRUPTED, UNAVAILABLE
+from jina_rerank.cli import INTERRUPTED, UNAVAILABLE, prepare_streams, until_unread
 from jina_rerank.errors import JinaRerankError
 from jina_rerank.lines import InputError
 
@@ -112,27 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 fine, 1 some of the input was bad, 2 wrong usage, 3 something is not
         available, 130 after Ctrl-C, 141 if the reader of standard output went away.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        code = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass
-    except SystemExit as error:
-        # So typer and rich put it when standard output breaks under them.
-        if not isinstance(error.__context__, BrokenPipeError):
-            raise
-    else:
-        return code
-    # Python flushes once more at exit, and would print an error there.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
+    prepare_streams()
+    return until_unread(partial(_run, arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = get_command(app).main(arguments, terminal.PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         terminal.say_usage(error.format_message(), context and context.command_path)

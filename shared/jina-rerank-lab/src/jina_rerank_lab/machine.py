@@ -3,9 +3,11 @@
 import contextlib
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,6 +25,8 @@ PACKAGES = (
 """Whose versions are noted."""
 
 PROC = Path("/proc")
+
+GIGA = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,17 @@ def describe(proc: Path = PROC) -> Machine:
     memory = kibibytes(proc / "meminfo", "MemTotal")
     cpu = field(proc / "cpuinfo", "model name") or platform.processor() or platform.machine()
     return Machine(cpu=cpu, cores=_cores(), memory=memory, gpu=_gpu())
+
+
+def said(machine: Mapping[str, Any]) -> str:
+    """Say in a line what a file of results tells of a `Machine`.
+
+    >>> said({"cpu": "Fast  CPU", "cores": 2, "memory": 8 << 30, "gpu": None})
+    'Fast CPU, 2 cores, 8 GiB'
+    """
+    gpu = f", {machine['gpu']}" if machine["gpu"] is not None else ""
+    cpu = " ".join(machine["cpu"].split())
+    return f"{cpu}, {machine['cores']} cores, {machine['memory'] / GIGA:.0f} GiB{gpu}"
 
 
 def versions() -> dict[str, str]:

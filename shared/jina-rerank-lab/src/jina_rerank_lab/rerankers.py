@@ -78,7 +78,7 @@ class Cosine(Backend):
     Args:
         spec: The embedding model; see `embedders.find`.
         store: Where vectors are kept, so that a text of several queries is read once; None keeps
-            them in memory.
+            them in memory alone.
         device: See `embedders.find`.
     """
 

@@ -13,6 +13,7 @@ from jina_rerank.lines import InputError
 
 from . import machine, terminal
 from .atomic import written
+from .loading import load
 
 SCHEMA = 1
 """Goes up when files of before can no longer be read."""
@@ -62,14 +63,7 @@ def read(path: Path, kind: str | None = None) -> dict[str, Any]:
     Raises:
         InputError: There is no such file, or it is no file of results, or of another kind.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{str(path)!r} cannot be read: {error.strerror}; check its name"
-        raise InputError(msg) from error
-    except (ValueError, RecursionError) as error:
-        msg = f"{str(path)!r} is not valid JSON: {error}; results are written by {terminal.PROGRAM}"
-        raise InputError(msg) from error
+    value = load(path, json.loads, "JSON", hint=f"results are written by {terminal.PROGRAM}")
     wanted = KINDS if kind is None else (kind,)
     found = value.get("kind") if isinstance(value, dict) else None
     if not isinstance(value, dict) or found not in wanted:

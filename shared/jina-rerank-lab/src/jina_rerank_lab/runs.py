@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from jina_rerank.lines import LineError
+from jina_rerank.trec import COLUMNS
 
 from .atomic import written
 from .collections import parsed
 
 Run: TypeAlias = Mapping[str, Mapping[str, float]]
 """By query and document, the score of the document."""
-
-COLUMNS = ("query", "Q0", "document", "rank", "score", "tag")
-"""Of a line of a run: https://github.com/usnistgov/trec_eval."""
 
 SUFFIXES = (".trec", ".run", ".txt", ".tsv")
 """How the names of runs end, before ``.gz``."""

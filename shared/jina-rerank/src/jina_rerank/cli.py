@@ -4,8 +4,9 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -31,9 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 fine, 1 some lines of the input were bad, 2 wrong usage, 3 something is
         not available, 130 after Ctrl-C, 141 if the reader of standard output went away.
     """
+    with _interruptible():
+        return until_unread(partial(_run, arguments))
+
+
+def until_unread(run: Callable[[], int]) -> int:
+    """Run a program, and end it without a word if the reader of standard output goes away.
+
+    Returns:
+        Its exit code, or `BROKEN_PIPE`.
+    """
     try:
-        with _interruptible():
-            return _run(arguments)
+        return run()
     except BrokenPipeError:
         pass
     except SystemExit as error:
@@ -56,7 +66,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         missing = f"jina-rerank: the command line needs {error.name}"
         print(f"{missing}: pip install 'jina-rerank[cli]'", file=sys.stderr)  # noqa: T201
         return UNAVAILABLE
-    _prepare_streams()
+    prepare_streams()
     try:
         code = commands.run(arguments)
         sys.stdout.flush()
@@ -77,7 +87,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
-def _prepare_streams() -> None:
+def prepare_streams() -> None:
     """Write UTF-8 to files and pipes; on a terminal, never fail on what it cannot show."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this process

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from jina_rerank.lines import InputError
 
+from ..loading import load
+
 T = TypeVar("T")
 
 
@@ -23,14 +25,7 @@ def read(path: Path, kind: type[T]) -> T:
         InputError: The file cannot be read, or a key or a value of it is wrong; the message names
             the file and the key.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{str(path)!r} cannot be read: {error.strerror}; check its name"
-        raise InputError(msg) from error
-    except ValueError as error:
-        msg = f"{str(path)!r} is not valid TOML: {error}"
-        raise InputError(msg) from error
+    values = load(path, tomllib.loads, "TOML")
     try:
         return _table(kind, values, "")
     except ValueError as error:

@@ -14,8 +14,10 @@ from .. import beir, collections, rerankers, results, store, terminal
 from ..runs import Run
 from ..store import Store
 from ..terminal import UsageError
-from . import first_stage, measure, metrics, page, summary, tables
+from . import measure, metrics, page, summary, tables
+from .first_stage import BM25_NAME, FirstStage
 from .measure import DEPTH, LONG_DEPTH, LONG_QUERIES, QUERIES, Measured, Sample
+from .options import Cache, Device, DType, Renew
 from .plan import Plan
 
 RESULT = "evaluation.json"
@@ -61,7 +63,7 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
             help="Where candidates come from: bm25, an embedding model, or the file of a TREC run, "
             "in whose name {collection} stands for that of each collection.",
         ),
-    ] = first_stage.BM25_NAME,
+    ] = BM25_NAME,
     top_k: Annotated[
         int | None,
         typer.Option(
@@ -105,35 +107,16 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
             show_default=False,
         ),
     ] = None,
-    renew: Annotated[
-        Path | None,
-        typer.Option(
-            "--page",
-            metavar="FILE",
-            help=f"Put the tables on a page, between {page.BEGIN} and {page.END}.",
-            show_default=False,
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where scores and vectors are kept; else in the user's cache.",
-            show_default=False,
-        ),
-    ] = None,
+    renew: Renew = None,
+    cache: Cache = None,
     max_length: Annotated[
         int | None, typer.Option(metavar="N", help="The longest input in tokens.")
     ] = None,
     overlength: Annotated[
         str, typer.Option(metavar="HOW", help="Longer input: truncate, or window.")
     ] = "truncate",
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; else what there is.")
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, ...")
-    ] = "auto",
+    device: Device = None,
+    dtype: DType = "auto",
     base_url: Annotated[
         str | None,
         typer.Option(
@@ -168,12 +151,8 @@ def evaluate(  # noqa: PLR0913 - what users can say, each by its name
         models = {s: stack.enter_context(_reranker(s, kept, options)) for s in plan.rerankers}
         stack.enter_context(_going_on())
         # All candidates come first: a run that cannot be used is known before hours of work.
-        found = [
-            first_stage.candidates(
-                each.collection, retriever, each.depth, store=kept, device=device
-            )
-            for each in samples
-        ]
+        first = FirstStage(retriever, store=kept, device=device)
+        found = [first.candidates(each.collection, each.depth) for each in samples]
         measured = [
             _measure(each, run, plan, models, fuse=fuse, out=out)
             for each, run in zip(samples, found, strict=True)
@@ -225,6 +204,9 @@ def _measure(  # noqa: PLR0913 - its parts
 def _finish(plan: Plan, measured: list[Measured], *, out: Path | None, renew: Path | None) -> None:
     if measured[0].blends:
         measured = measure.fused(measured, plan.measures)
+        if out is not None:
+            for each in measured:
+                measure.write(out, each)
     setting = {
         "made": results.made(),
         "retriever": plan.retriever,
@@ -234,8 +216,6 @@ def _finish(plan: Plan, measured: list[Measured], *, out: Path | None, renew: Pa
     with terminal.status("Comparing"):
         result = summary.whole(measured, summary.rows(measured, plan.baselines), setting)
     if out is not None:
-        for each in measured:
-            measure.write(out, each)
         results.write(out / RESULT, "evaluation", result)
     if renew is not None:
         page.renew(renew, result)

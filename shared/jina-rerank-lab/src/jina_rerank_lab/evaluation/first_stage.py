@@ -1,6 +1,7 @@
 """The candidates of a first stage: BM25, the nearest vectors of an embedding model, or a run."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,43 +23,52 @@ BLOCK = 64
 """Queries that are compared with the corpus at once."""
 
 
-def candidates(
-    collection: Collection,
-    retriever: str,
-    depth: int,
-    *,
-    store: Store | None = None,
-    device: str | None = None,
-) -> dict[str, dict[str, float]]:
-    """Find the candidates of every query.
-
-    A document with the id of the query is none of them: in BEIR, some queries are documents.
+class FirstStage:
+    """Finds candidates; an embedding model is loaded once, when it is first needed.
 
     Args:
-        collection: The queries and the corpus.
         retriever: `bm25`, the file of a run, in whose name ``{collection}`` stands for the name of
             the collection, or an embedding model.
-        depth: How many for each query.
         store: Where vectors are kept.
         device: Where an embedding model runs.
-
-    Raises:
-        InputError: The run cannot be read, or is of another collection.
-        ModelNotFoundError: There is no such file and no such model.
     """
-    name = retriever.replace(PLACE, collection.name)
-    if retriever == BM25_NAME:
-        found = _words(collection, depth + 1)
-    elif Path(name).is_file() or name.removesuffix(".gz").endswith(runs.SUFFIXES):
-        found = _run(collection, Path(name))
-    else:
-        embedder = embedders.find(retriever, store=store, device=device)
-        found = _nearest(collection, embedder, depth + 1)
-    others = {
-        query: {name: score for name, score in scores.items() if name != query}
-        for query, scores in found.items()
-    }
-    return runs.cut(others, depth)
+
+    def __init__(
+        self, retriever: str, *, store: Store | None = None, device: str | None = None
+    ) -> None:
+        self._retriever = retriever
+        self._store = store
+        self._device = device
+
+    @cached_property
+    def _embedder(self) -> embedders.Embedder:
+        return embedders.find(self._retriever, store=self._store, device=self._device)
+
+    def candidates(self, collection: Collection, depth: int) -> dict[str, dict[str, float]]:
+        """Find the candidates of every query.
+
+        A document with the id of the query is none of them: in BEIR, some queries are documents.
+
+        Args:
+            collection: The queries and the corpus.
+            depth: How many for each query.
+
+        Raises:
+            InputError: The run cannot be read, or is of another collection.
+            ModelNotFoundError: There is no such file and no such model.
+        """
+        name = self._retriever.replace(PLACE, collection.name)
+        if self._retriever == BM25_NAME:
+            found = _words(collection, depth + 1)
+        elif Path(name).is_file() or name.removesuffix(".gz").endswith(runs.SUFFIXES):
+            found = _run(collection, Path(name))
+        else:
+            found = _nearest(collection, self._embedder, depth + 1)
+        others = {
+            query: {name: score for name, score in scores.items() if name != query}
+            for query, scores in found.items()
+        }
+        return runs.cut(others, depth)
 
 
 def _words(collection: Collection, depth: int) -> dict[str, dict[str, float]]:

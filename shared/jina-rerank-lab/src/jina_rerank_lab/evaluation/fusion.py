@@ -1,8 +1,8 @@
 """Blends of a reranker's scores with those of the first stage, and the weight that serves best.
 
 Both are standardised within the candidates of a query, so that a weight means the same for any
-pair; a score that is a probability is turned into its log odds first, which is what the model
-computed.
+pair. Scores that all lie between 0 and 1 there are taken for probabilities and turned into their
+log odds first, which is what a cross-encoder computed.
 """
 
 import math

@@ -7,14 +7,13 @@ from typing import Any
 
 from jina_rerank.lines import InputError
 
+from .. import machine
 from ..atomic import written
 from . import tables
 from .tables import hundredths, markdown
 
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
 """What stands around the tables of a page."""
-
-GIGA = 1 << 30
 
 
 def renew(path: Path, result: Mapping[str, Any]) -> None:
@@ -81,13 +80,10 @@ def text(result: Mapping[str, Any]) -> str:
 
 def where(made: Mapping[str, Any]) -> str:
     """Say when and on what something was measured."""
-    machine, versions = made["machine"], made["versions"]
-    gpu = f", {machine['gpu']}" if machine["gpu"] is not None else ""
-    cpu = re.sub(r"\s+", " ", machine["cpu"])
+    versions = made["versions"]
     return (
-        f"Measured on {made['date'][:10]}: {cpu}, {machine['cores']} cores, "
-        f"{machine['memory'] / GIGA:.0f} GiB{gpu}; jina-rerank {versions['jina-rerank']}, "
-        f"torch {versions['torch']}."
+        f"Measured on {made['date'][:10]}: {machine.said(made['machine'])}; "
+        f"jina-rerank {versions['jina-rerank']}, torch {versions['torch']}."
     )
 
 

@@ -14,6 +14,15 @@ MEAN = "mean"
 """What stands for the name of a collection in the mean of all, each of which counts the same."""
 
 
+def overall(names: Sequence[str]) -> str:
+    """Name the mean of several, or the only one.
+
+    >>> overall(["scifact", "nfcorpus"]), overall(["scifact"])
+    ('mean', 'scifact')
+    """
+    return MEAN if len(names) > 1 else names[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One number.

@@ -1,9 +1,9 @@
 """The tables of an evaluation, for a terminal and for a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from .summary import MEAN
+from .summary import MEAN, overall
 
 SIGNIFICANT = 0.05
 """A difference with a smaller p is marked."""
@@ -26,7 +26,7 @@ def quality(result: Mapping[str, Any], metric: str) -> Table:
     rows = []
     for name in names:
         asked = _asked(facts[name]) if name in facts else ""
-        cells = [_value(found[name, system], result["baselines"]) for system in systems]
+        cells = [cell(found[name, system], result["baselines"][0]) for system in systems]
         rows.append([name, asked, *cells])
     return ["collection", "queries", *systems], rows
 
@@ -36,15 +36,16 @@ def _asked(facts: Mapping[str, Any]) -> str:
     return str(queries) if queries == everything else f"{queries} of {everything:,}"
 
 
-def _value(row: Mapping[str, Any], baselines: Sequence[str]) -> str:
-    difference = row["against"].get(baselines[0])
+def cell(row: Mapping[str, Any], baseline: str) -> str:
+    """Write the value of a row in hundredths, with a mark if it differs from the baseline's."""
+    difference = row["against"].get(baseline)
     mark = MARK if difference is not None and difference["p"] < SIGNIFICANT else ""
     return f"{hundredths(row['value'])}{mark}"
 
 
 def means(result: Mapping[str, Any]) -> Table:
     """Make a table of all metrics, on the mean of all collections or on the only one."""
-    found = _overall(result)
+    found = whole(result)
     main, *others = result["metrics"]
     rows = []
     for system in result["systems"]:
@@ -57,7 +58,7 @@ def means(result: Mapping[str, Any]) -> Table:
 
 def differences(result: Mapping[str, Any]) -> Table:
     """Make a table of how systems differ in the first metric from each baseline."""
-    found = _overall(result)
+    found = whole(result)
     main = result["metrics"][0]
     rows = []
     for baseline in result["baselines"]:
@@ -70,8 +71,9 @@ def differences(result: Mapping[str, Any]) -> Table:
     return ["system", "against", main, "95 % interval", "p"], rows
 
 
-def _overall(result: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    name = MEAN if len(result["collections"]) > 1 else result["collections"][0]["name"]
+def whole(result: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return by system and metric the row of all collections, or of the only one."""
+    name = overall([each["name"] for each in result["collections"]])
     return {(r["system"], r["metric"]): r for r in result["rows"] if r["collection"] == name}
 
 

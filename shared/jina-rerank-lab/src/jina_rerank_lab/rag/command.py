@@ -17,7 +17,8 @@ from jina_rerank.errors import JinaRerankError, MissingDependencyError
 from .. import collections, embedders, rerankers, results, store, terminal
 from ..collections import Collection
 from ..embedders import MINILM, Embedder
-from ..evaluation import page, significance
+from ..evaluation import page
+from ..evaluation.options import Cache, Device, DType, Renew
 from ..rerankers import NONE
 from ..store import Store
 from ..terminal import UsageError
@@ -93,29 +94,10 @@ def rag(  # noqa: PLR0913 - what users can say, each by its name
         Path | None,
         typer.Option(metavar="FILE", help="Write the result as JSON.", show_default=False),
     ] = None,
-    renew: Annotated[
-        Path | None,
-        typer.Option(
-            "--page",
-            metavar="FILE",
-            help=f"Put the tables on a page, between {page.BEGIN} and {page.END}.",
-            show_default=False,
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where scores and vectors are kept; else in the user's cache.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; else what there is.")
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, ...")
-    ] = "auto",
+    renew: Renew = None,
+    cache: Cache = None,
+    device: Device = None,
+    dtype: DType = "auto",
 ) -> None:
     """Measure embedding models times rerankers, as a RAG pipeline uses them.
 
@@ -140,29 +122,13 @@ def rag(  # noqa: PLR0913 - what users can say, each by its name
         for one in found.rerankers.values():
             stack.enter_context(one)
         measured = _measure(pipeline, [each for each, _ in read], found, top_k=top_k, top_n=top_n)
-    result = {
+    setting = {
         "made": results.made(),
         "top_k": top_k,
         "top_n": top_n,
-        "confidence": significance.CONFIDENCE,
-        "collections": [
-            {
-                "name": each.name,
-                "documents": len(each.corpus),
-                "queries": len(each.queries),
-                "queries_in_all": in_all,
-            }
-            for each, in_all in read
-        ],
-        "embedders": list(found.embedders),
-        "rerankers": list(found.rerankers),
         "unavailable": found.unavailable,
-        "rows": summary.rows(measured, names, list(found.embedders), list(found.rerankers)),
-        "queries": [
-            {"collection": place, "embedder": model, "reranker": spec, "values": values}
-            for (place, model, spec), values in measured.items()
-        ],
     }
+    result = summary.whole(measured, read, setting)
     if out is not None:
         results.write(out, "rag", result)
     if renew is not None:
@@ -202,7 +168,7 @@ def _find(
     """Load every model before any work; what cannot be had does not keep the others from it.
 
     Raises:
-        JinaRerankError: No embedding model can be had, or no reranker that was named.
+        JinaRerankError: No embedding model can be had.
         UsageError: An option does not suit a reranker.
     """
     found = Found()

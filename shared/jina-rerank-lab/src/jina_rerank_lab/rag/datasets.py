@@ -15,6 +15,7 @@ from jina_rerank.lines import InputError
 
 from .. import collections
 from ..collections import Collection, Passage
+from ..loading import load
 
 FILE = "rag_dataset.json"
 """How a labelled dataset is called in its folder."""
@@ -47,14 +48,7 @@ def read(path: Path, *, split: str = collections.SPLIT) -> Collection:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{str(path)!r} cannot be read: {error.strerror}; check its name"
-        raise InputError(msg) from error
-    except (ValueError, RecursionError) as error:
-        msg = f"{str(path)!r} is not valid JSON: {error}"
-        raise InputError(msg) from error
+    value = load(path, json.loads, "JSON")
     if not isinstance(value, dict) or not ("examples" in value or set(EMBEDDING) <= set(value)):
         wanted = f"'examples', or {', '.join(map(repr, EMBEDDING))}"
         msg = f"{str(path)!r} is no dataset of LlamaIndex: it needs {wanted}"

@@ -18,9 +18,7 @@ from jina_rerank import Reranker
 
 from ..collections import Collection
 from ..embedders import Embedder
-
-METRICS = ("hit_rate", "mrr")
-"""LlamaIndex's names of the announcement's two metrics."""
+from .summary import METRICS
 
 
 class Embedding(BaseEmbedding):

@@ -4,22 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..evaluation.page import where
-from ..evaluation.summary import MEAN
 from ..evaluation.tables import Table, markdown, probability
+from . import summary
 
 
 def means(result: Mapping[str, Any]) -> Table:
     """Make the announcement's table: a row for each reranker, over all embedders and collections."""
-    place = MEAN if len(result["collections"]) > 1 else result["collections"][0]["name"]
-    model = MEAN if len(result["embedders"]) > 1 else result["embedders"][0]
     header = ["reranker", "hit rate", "MRR", "95 % interval of MRR", "MRR against none"]
     rows = []
-    for row in result["rows"]:
-        if (row["collection"], row["embedder"]) == (place, model):
-            mrr = row["mrr"]
-            interval = f"{mrr['low']:.4f} to {mrr['high']:.4f}"
-            cells = [f"{row['hit_rate']['value']:.4f}", f"{mrr['value']:.4f}", interval]
-            rows.append([row["reranker"], *cells, _against(mrr.get("against_none"))])
+    for reranker, row in summary.means(result).items():
+        mrr = row["mrr"]
+        interval = f"{mrr['low']:.4f} to {mrr['high']:.4f}"
+        cells = [f"{row['hit_rate']['value']:.4f}", f"{mrr['value']:.4f}", interval]
+        rows.append([reranker, *cells, _against(mrr.get("against_none"))])
     return header, rows
 
 

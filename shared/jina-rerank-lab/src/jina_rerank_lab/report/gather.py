@@ -10,9 +10,10 @@ from jina_rerank.lines import InputError
 from .. import published, results
 from ..benchmark.contenders import AUTO
 from ..benchmark.workloads import PASSAGES
-from ..evaluation.summary import MEAN
+from ..evaluation import tables
 from ..published import Published
-from ..rerankers import COSINE
+from ..rag import summary
+from ..rerankers import COSINE, NONE
 from .charts import Bar, Point
 
 Result: TypeAlias = Mapping[str, Any]
@@ -53,30 +54,10 @@ def read(paths: Iterable[Path]) -> Results:
     return Results(evaluations=evaluations, rags=rags, benchmarks=benchmarks)
 
 
-def whole(result: Result) -> str:
-    """Name the mean of all collections, or the only one."""
-    several = len(result["collections"]) > 1
-    return MEAN if several else str(result["collections"][0]["name"])
-
-
 def system_means(result: Result) -> dict[str, Mapping[str, Any]]:
     """Return the row of the first metric for each system of an evaluation, over all collections."""
-    place, metric = whole(result), result["metrics"][0]
-    return {
-        row["system"]: row
-        for row in result["rows"]
-        if row["collection"] == place and row["metric"] == metric
-    }
-
-
-def reranker_means(result: Result) -> dict[str, Mapping[str, Any]]:
-    """Return the row of each reranker of a RAG benchmark, over all embedders and collections."""
-    model = MEAN if len(result["embedders"]) > 1 else result["embedders"][0]
-    return {
-        row["reranker"]: row
-        for row in result["rows"]
-        if row["collection"] == whole(result) and row["embedder"] == model
-    }
+    main = result["metrics"][0]
+    return {system: row for (system, metric), row in tables.whole(result).items() if metric == main}
 
 
 def quality_bars(result: Result) -> list[Bar]:
@@ -104,9 +85,9 @@ def rag_bars(result: Result, metric: str) -> list[Bar]:
             value=row[metric]["value"],
             low=row[metric]["low"],
             high=row[metric]["high"],
-            ours=name != "none" and not name.startswith(COSINE),
+            ours=name != NONE and not name.startswith(COSINE),
         )
-        for name, row in reranker_means(result).items()
+        for name, row in summary.means(result).items()
     ]
     return sorted(bars, key=lambda bar: -bar.value)
 

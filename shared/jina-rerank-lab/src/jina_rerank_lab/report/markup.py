@@ -55,18 +55,21 @@ def table(
         caption: What stands above it.
     """
     kinds = ["words" if number in words else "number" for number in range(len(header))]
-    head = [element("th", title, class_=kind, scope="col") for title, kind in zip_(header, kinds)]
-    body = [
-        element("tr", *(element("td", cell, class_=kind) for cell, kind in zip_(row, kinds)))
-        for row in rows
-    ]
-    drawn = element("table", element("thead", element("tr", *head)), element("tbody", *body))
+    head = _row("th", header, kinds, scope="col")
+    body = [_row("td", row, kinds) for row in rows]
+    drawn = element("table", element("thead", head), element("tbody", *body))
     above = [element("p", caption, class_="caption")] if caption else []
     # The focus lets who has no mouse scroll it.
     scrolls = element(
         "div", drawn, class_="scroll", tabindex="0", role="region", aria_label="table"
     )
     return join([*above, scrolls])
+
+
+def _row(name: str, cells: Sequence[str], kinds: Sequence[str], **attributes: str) -> Html:
+    """Write the cells of a row, each with the kind of its column as its class."""
+    pairs = zip(cells, kinds, strict=True)
+    return element("tr", *(element(name, cell, class_=kind, **attributes) for cell, kind in pairs))
 
 
 def command(text: str) -> Html:
@@ -76,8 +79,3 @@ def command(text: str) -> Html:
     <code><span>report</span> <span>--out</span> <span>x</span></code>
     """
     return element("code", join([element("span", word) for word in text.split()], " "))
-
-
-def zip_(cells: Sequence[str], kinds: Sequence[str]) -> "zip[tuple[str, str]]":
-    """Pair the cells of a row with the kinds of their columns."""
-    return zip(cells, kinds, strict=True)

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from ..evaluation.page import GIGA
+from .. import machine
 from . import quality, retrieval, speed
 from .drawing import Chart
 from .gather import Result, Results
@@ -83,19 +83,12 @@ def made(found: Results) -> Html:
 def origin(result: Result) -> Html:
     """Say where a file of results comes from."""
     made = result["made"]
-    machine = made["machine"]
-    gpu = f", {machine['gpu']}" if machine["gpu"] is not None else ""
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     return element(
         "div",
         element("h3", f"{result['kind'].capitalize()}, {made['date'][:10]}"),
         element("p", command(made["command"])),
-        element(
-            "p",
-            f"{' '.join(machine['cpu'].split())}, {machine['cores']} cores, "
-            f"{machine['memory'] / GIGA:.0f} GiB{gpu}. {versions}.",
-            class_="muted",
-        ),
+        element("p", f"{machine.said(made['machine'])}. {versions}.", class_="muted"),
     )
 
 

@@ -1,18 +1,49 @@
 """What several sections are made of: whose numbers these are, and what is not there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from .. import published
 from ..published import Published
 from . import gather
 from .gather import Result
-from .markup import Html, command, element, join
+from .markup import Html, command, element, join, table
 
 MEASURED = element("span", "measured here", class_="badge measured")
 PUBLISHED = element("span", "published by Jina AI", class_="badge published")
 NOTHING = "-"
 UNMEASURED = "not in these results: why, and what measures it"
 OTHERS = "What stands in a row completes the command."
+
+
+def as_published(
+    columns: Mapping[str, Callable[[Published], str]],
+    here: Mapping[str, str],
+    *,
+    measured: str,
+    about: str,
+    how: str,
+) -> list[Html]:
+    """Show numbers of the announcement, beside what was measured of the same models.
+
+    Args:
+        columns: By title, what writes a published number of a model.
+        here: By what loads a model, its measured number.
+        measured: The title of these.
+        about: What was published, and why it is not to be compared.
+        how: The command that measures a model, up to its name.
+    """
+    header = ["model", *columns, measured, UNMEASURED]
+    rows = [
+        [row.model, *(write(row) for write in columns.values()), *beside(row, here)]
+        for row in published.TABLE
+    ]
+    caption = labelled(PUBLISHED, about)
+    return [
+        element("h3", "As published"),
+        table(header, rows, words=(0, len(header) - 1), caption=caption),
+        absent(f"{how} ...", what=OTHERS),
+    ]
 
 
 def beside(row: Published, here: Mapping[str, str]) -> list[str]:

@@ -1,18 +1,17 @@
 """The section on quality: what evaluations measured, and BEIR as it was published."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from .. import published
+from ..evaluation import tables
 from ..evaluation.summary import MEAN
-from ..evaluation.tables import SIGNIFICANT, hundredths, probability
+from ..evaluation.tables import MARK, SIGNIFICANT, cell, hundredths
 from ..terminal import PROGRAM
 from . import charts, gather
 from .drawing import Chart, to_html
 from .gather import Result, Results
 from .markup import Html, element, table
-from .pieces import MEASURED, OTHERS, PUBLISHED, UNMEASURED, absent, beside, interval, labelled
+from .pieces import MEASURED, absent, as_published, interval, labelled
 
 EVALUATE = f"{PROGRAM} evaluate --data scifact nfcorpus fiqa --out results --reranker"
 
@@ -31,18 +30,17 @@ def quality(found: Results) -> tuple[list[Html], list[Chart]]:
         for result in found.evaluations
         for name, row in gather.system_means(result).items()
     }
-    header = ["model", "parameters", "nDCG@10, published", "measured here", UNMEASURED]
-    rows = [
-        [row.model, f"{row.parameters}M", f"{row.beir:.2f}", *beside(row, here)]
-        for row in published.TABLE
-    ]
-    caption = labelled(
-        PUBLISHED,
-        f"Mean nDCG@10 over BEIR, in hundredths. {published.SOURCE}. Other collections "
+    parts += as_published(
+        {
+            "parameters": lambda row: f"{row.parameters}M",
+            "nDCG@10, published": lambda row: f"{row.beir:.2f}",
+        },
+        here,
+        measured="measured here",
+        about=f"Mean nDCG@10 over BEIR, in hundredths. {published.SOURCE}. Other collections "
         "than ours: not to be compared with the numbers measured here.",
+        how=EVALUATE,
     )
-    parts += [element("h3", "As published"), table(header, rows, words=(0, 4), caption=caption)]
-    parts.append(absent(f"{EVALUATE} ...", what=OTHERS))
     return parts, drawn
 
 
@@ -51,7 +49,7 @@ def evaluation(result: Result) -> list[Html]:
     metric, baseline = result["metrics"][0], result["baselines"][0]
     caption = labelled(
         MEASURED,
-        f"{metric} in hundredths, candidates of {result['retriever']}; * differs from "
+        f"{metric} in hundredths, candidates of {result['retriever']}; {MARK} differs from "
         f"{baseline}, p < {SIGNIFICANT}.",
     )
     cells = {
@@ -60,10 +58,10 @@ def evaluation(result: Result) -> list[Html]:
     rows = []
     for each in result["collections"]:
         asked = f"{each['queries']:,} of {each['queries_in_all']:,}"
-        values = [quality_cell(cells[each["name"], name], baseline) for name in result["systems"]]
+        values = [cell(cells[each["name"], name], baseline) for name in result["systems"]]
         rows.append([each["name"], asked, str(each["candidates"]), *values])
     if len(result["collections"]) > 1:
-        means = [quality_cell(cells[MEAN, name], baseline) for name in result["systems"]]
+        means = [cell(cells[MEAN, name], baseline) for name in result["systems"]]
         rows.append([element("strong", "mean"), "", "", *(element("strong", one) for one in means)])
     header = ["collection", "queries", "candidates", *result["systems"]]
     return [table(header, rows, caption=caption), *differences(result)]
@@ -72,26 +70,12 @@ def evaluation(result: Result) -> list[Html]:
 def differences(result: Result) -> list[Html]:
     """Say in a list how each system differs from the first baseline, over all collections."""
     baseline = result["baselines"][0]
-    lines = []
-    for name, row in gather.system_means(result).items():
-        against = row["against"].get(baseline)
-        if against is not None:
-            value, low, high = (f"{100 * against[key]:+.1f}" for key in ("value", "low", "high"))
-            lines.append(
-                element(
-                    "li",
-                    f"{name} against {baseline}: {value} ({low} to {high}), "
-                    f"p {probability(against['p'])}",
-                )
-            )
+    lines = [
+        element("li", f"{system} against {other}: {value} ({interval}), p {p}")
+        for system, other, value, interval, p in tables.differences(result)[1]
+        if other == baseline
+    ]
     return [element("ul", *lines)] if lines else []
-
-
-def quality_cell(row: Mapping[str, Any], baseline: str) -> str:
-    """Write a number, with a mark if it differs from the baseline's."""
-    against = row["against"].get(baseline)
-    mark = "*" if against is not None and against["p"] < SIGNIFICANT else ""
-    return hundredths(row["value"]) + mark
 
 
 def quality_chart(result: Result, number: int) -> Chart:

@@ -3,12 +3,13 @@
 from functools import partial
 
 from .. import published
+from ..rag import summary
 from ..terminal import PROGRAM, count
 from . import charts, gather
 from .drawing import Chart, to_html
 from .gather import Result, Results
 from .markup import Html, command, element, join, table
-from .pieces import MEASURED, OTHERS, PUBLISHED, UNMEASURED, absent, beside, interval, labelled
+from .pieces import MEASURED, absent, as_published, interval, labelled
 
 RAG = f"{PROGRAM} rag --data rag_dataset.json --embedder announcement --out rag.json --reranker"
 
@@ -25,22 +26,20 @@ def rag(found: Results) -> tuple[list[Html], list[Chart]]:
     here = {
         name: f"{row['hit_rate']['value']:.4f} / {row['mrr']['value']:.4f}"
         for result in found.rags
-        for name, row in gather.reranker_means(result).items()
+        for name, row in summary.means(result).items()
     }
-    header = ["model", "hit rate, published", "MRR, published"]
-    header += ["hit rate / MRR measured here", UNMEASURED]
-    rows = [
-        [row.model, f"{row.hit_rate:.4f}", f"{row.mrr:.4f}", *beside(row, here)]
-        for row in published.TABLE
-    ]
-    caption = labelled(
-        PUBLISHED,
-        f"LlamaIndex RAG benchmark, mean over {', '.join(published.EMBEDDERS)}. "
+    parts += as_published(
+        {
+            "hit rate, published": lambda row: f"{row.hit_rate:.4f}",
+            "MRR, published": lambda row: f"{row.mrr:.4f}",
+        },
+        here,
+        measured="hit rate / MRR measured here",
+        about=f"LlamaIndex RAG benchmark, mean over {', '.join(published.EMBEDDERS)}. "
         f"{published.SOURCE}. Other questions than ours: not to be compared with the numbers "
         "measured here.",
+        how=RAG,
     )
-    parts += [element("h3", "As published"), table(header, rows, words=(0, 4), caption=caption)]
-    parts.append(absent(f"{RAG} ...", what=OTHERS))
     return parts, drawn
 
 
