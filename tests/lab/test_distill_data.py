@@ -28,6 +28,14 @@ def test_pairs_are_read(tmp_path: Path) -> None:
     assert read(path, title=True) == [Example("q", "T p")]
 
 
+def test_a_query_and_a_text_are_under_the_keys_that_are_named(tmp_path: Path) -> None:
+    row = {"query": "q", "body": "A long question.", "positive": "Mars is quite red. Is Venus not?"}
+    path = write_rows(tmp_path / "a.jsonl", [row])
+    assert read(path, query="body") == [Example("A long question.", row["positive"])]
+    made = read(path, make=("first",), text="positive")
+    assert made == [Example("Mars is quite red.", "Is Venus not?")]
+
+
 def test_lists_have_a_positive_if_a_label_says_so(tmp_path: Path) -> None:
     labelled = [
         {"text": "no", "label": 0},
@@ -79,6 +87,8 @@ def test_queries_are_made_of_documents(tmp_path: Path) -> None:
     (span,) = read(path, make=("span",))
     assert span.query not in str(span.positive)
     assert span.query in text
+    (half,) = read(path, make=("half",))
+    assert half == Example("Mars is a red planet.", text.partition(". ")[2])
 
 
 def test_lines_of_a_text_file_are_documents(tmp_path: Path) -> None:
@@ -91,6 +101,14 @@ def test_a_made_query_is_not_longer_than_queries_are() -> None:
     documents = [("word " * 100, "A text.")]
     ((query, _),) = make.examples(documents, ("title",), np.random.default_rng(0))
     assert len(query.split()) == 40
+
+
+def test_a_half_is_as_long_as_a_passage() -> None:
+    long = "word " * 99 + "word."
+    documents = [("", f"{long} {long} {long} The end.")]
+    ((query, passage),) = make.examples(documents, ("half",), np.random.default_rng(0))
+    assert len(query.split()) == 160
+    assert passage == f"{long} The end."
 
 
 def test_a_long_passage_is_cut_around_what_matches() -> None:

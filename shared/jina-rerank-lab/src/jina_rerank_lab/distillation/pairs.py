@@ -75,11 +75,11 @@ def examples(path: Path, part: FilePart, seed: int) -> list[Example]:
         InputError: The file, or a line of it, cannot be used; the message names both.
     """
     if part.make:
-        documents = parsed(path, _document(path))
+        documents = parsed(path, _document(path, part.text))
         read = list(make.examples(documents, part.make, rng(seed, "make", path.name)))
         found = [Example(query, text) for query, text in read]
     else:
-        found = list(parsed(path, lambda _, line: _example(line, title=part.title)))
+        found = list(parsed(path, lambda _, line: _example(line, part)))
     if not found:
         msg = f"{str(path)!r} holds no training data"
         raise InputError(msg)
@@ -136,13 +136,13 @@ def short_name(path: str) -> str:
     return Path(path.removesuffix(GZIP)).stem
 
 
-def _example(line: str, *, title: bool) -> Example:
+def _example(line: str, part: FilePart) -> Example:
     value = json_object(line)
-    query = text_of(value, "query")
+    query = text_of(value, part.query)
     if not query.strip():
         msg = "its query is blank"
         raise LineError(msg)
-    before = f"{text_of(value, 'title')} " if title and value.get("title") else ""
+    before = f"{text_of(value, 'title')} " if part.title and value.get("title") else ""
     if "passages" not in value:
         return Example(query, before + _full(text_of(value, "positive")))
     passages = value["passages"]
@@ -177,7 +177,7 @@ def _full(text: str) -> str:
     return text
 
 
-def _document(path: Path) -> Callable[[int, str], tuple[str, str]]:
+def _document(path: Path, key: str) -> Callable[[int, str], tuple[str, str]]:
     plain = not path.name.removesuffix(GZIP).endswith((".jsonl", ".ndjson"))
 
     def parse(_number: int, line: str) -> tuple[str, str]:
@@ -185,7 +185,7 @@ def _document(path: Path) -> Callable[[int, str], tuple[str, str]]:
             return "", line.strip()
         value = json_object(line)
         title = text_of(value, "title").strip() if value.get("title") else ""
-        return title, _full(text_of(value, "text"))
+        return title, _full(text_of(value, key))
 
     return parse
 

@@ -9,7 +9,7 @@ from jina_rerank.jina_bert.config import JinaBertConfig
 from . import tables
 
 STARTS = ("warm", "layers", "scratch")
-QUERIES = ("title", "first", "span")
+QUERIES = ("title", "first", "span", "half")
 STAGES = ("features", "ranking")
 SIZES = ("hidden_size", "num_attention_heads", "intermediate_size")
 DECAYS = ("linear", "cosine", "none")
@@ -128,9 +128,12 @@ class FilePart:
         cap: Queries to use, drawn by the seed; None is all.
         licence: What the model card says of it.
         max_words: Words of a passage; None is that of `DataPart`.
+        query: The key of the query in a line.
         title: Put the title before the passage.
         make: What queries are made of in a file of plain documents: ``title``, ``first`` for the
-            first sentence, ``span`` for a sentence from within. Empty for a file that has queries.
+            first sentence, ``span`` for a sentence from within, ``half`` for the first half of its
+            sentences. Empty for a file that has queries.
+        text: The key of a document's text in a line, with `make`.
     """
 
     path: str
@@ -138,8 +141,10 @@ class FilePart:
     cap: int | None = None
     licence: str = "not stated"
     max_words: int | None = None
+    query: str = "query"
     title: bool = False
     make: tuple[str, ...] = ()
+    text: str = "text"
 
     def __post_init__(self) -> None:
         _at_least(0, weight=self.weight)
