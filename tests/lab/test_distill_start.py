@@ -83,6 +83,22 @@ def test_distance_of_a_head_is_measured_in_tokens(files: Path) -> None:
     assert ((observed.distance > 0) & (observed.distance < 5)).all()
 
 
+def test_the_direction_of_biases_is_found_beside_outliers(files: Path) -> None:
+    # Some dimensions of a trained encoder are 50 times others: sums in float32 would hide the
+    # direction, and what is solved for would be anything.
+    encoder = load(files)
+    norm = encoder.model.stack()[2].attention_norm
+    with torch.no_grad():
+        norm.weight.copy_(torch.logspace(-2, 2, 16))
+        norm.bias.normal_()
+    texts = [f"the sea is deep and sea {i} is red" for i in range(200)]
+    observed = warm.observe(encoder, texts)[2]
+    assert observed.moment.dtype == torch.float64
+    w = warm.constant(observed, norm)
+    x = F.layer_norm(torch.randn(500, 16), (16,)) * norm.weight + norm.bias
+    torch.testing.assert_close(x @ w, torch.ones(500), atol=0.05, rtol=0)
+
+
 @pytest.mark.parametrize("size", [8, 24, 40])
 def test_warm_student_can_have_any_number_of_neurons(
     files: Path, pools: list[Pool], size: int

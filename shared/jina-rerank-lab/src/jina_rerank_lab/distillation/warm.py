@@ -35,8 +35,9 @@ class Observed:
 
     Attributes:
         distance: (H,), how many tokens away each head looks on average.
-        mean: (C,), the mean vector that goes into the feed-forward part.
-        moment: (C, C), the mean outer product of these vectors.
+        mean: (C,) float64, the mean vector that goes into the feed-forward part.
+        moment: (C, C) float64, the mean outer product of these vectors: `constant` lives on its
+            smallest eigenvalues, which sums in float32 would lose.
         activity: (I,), the mean absolute activation of each neuron.
     """
 
@@ -52,8 +53,8 @@ def observe(encoder: LoadedEncoder, texts: Sequence[str]) -> list[Observed]:
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     sums = {
         "attention": torch.zeros(layers, heads),
-        "mean": torch.zeros(layers, config.hidden_size),
-        "normed": torch.zeros(layers, config.hidden_size, config.hidden_size),
+        "mean": torch.zeros(layers, config.hidden_size, dtype=torch.float64),
+        "normed": torch.zeros(layers, config.hidden_size, config.hidden_size, dtype=torch.float64),
         "inner": torch.zeros(layers, config.intermediate_size),
     }
 
@@ -64,6 +65,7 @@ def observe(encoder: LoadedEncoder, texts: Sequence[str]) -> list[Observed]:
             distance = (place[:, None] - place).abs()
             sums[name][layer] += (x * distance).sum((0, 2, 3))
         elif name == "normed":
+            x = x.double()
             sums["mean"][layer] += x.sum(0)
             sums[name][layer] += x.T @ x
         else:
@@ -149,9 +151,9 @@ def constant(observed: Observed, norm: nn.LayerNorm) -> Tensor:
     """
     weight, bias = norm.weight.double(), norm.bias.double()
     spread = torch.diag(weight.square()) - torch.outer(weight, weight) / len(weight)
-    moment = observed.moment.double() + spread + torch.outer(bias, bias)
+    moment = observed.moment + spread + torch.outer(bias, bias)
     rounding = torch.diag(moment.diagonal() * ROUNDING**2)
-    found: Tensor = torch.linalg.solve(moment + rounding, observed.mean.double() + bias)
+    found: Tensor = torch.linalg.solve(moment + rounding, observed.mean + bias)
     return found.float()
 
 
