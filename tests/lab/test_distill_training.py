@@ -447,6 +447,8 @@ def test_card_tells_data_licences_metrics_recipe_and_command(
     assert "seed 1" in told
     result = results.read(Path("out", "result.json"), "distillation")
     assert (result["steps"], result["files"][0]["queries"]) == (3, 96)
+    values = result["bm25"]["all"], result["dev"][0]["ndcg"]["all"], result["best"]
+    assert f"| all | {' | '.join(f'{100 * value:.1f}' for value in values)} |" in told
     excluded = card.text(
         {**result, "excluded": ["planets"]},
         json.loads(Path("out", BEST, "config.json").read_text()),

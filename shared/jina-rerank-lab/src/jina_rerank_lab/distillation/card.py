@@ -72,6 +72,7 @@ def summary(recipe: Recipe, recipe_text: str, run: Mapping[str, Any], log: Log) 
         "recipe": recipe_text,
         "files": files,
         "excluded": list(recipe.data.exclude),
+        "bm25": next(line["ndcg"] for line in lines if line["kind"] == "bm25"),
         "dev": [line for line in lines if line["kind"] == "dev"],
         **{name: value for name, value in run.items() if name not in {"queries", "dropped"}},
     }
@@ -96,7 +97,7 @@ def text(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:
             "",
             _shape(result, config),
             "",
-            *_measured(result["dev"], result["best_step"]),
+            *_measured(result),
             *_data(result["files"], result["excluded"]),
             *_made(result),
         ]
@@ -114,11 +115,13 @@ def _shape(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     )
 
 
-def _measured(dev: Sequence[Mapping[str, Any]], best_step: int) -> list[str]:
-    """Show the first measurement, which is the student before training, and the best."""
-    first, best = dev[0], next(line for line in dev if line["total"] == best_step)
+def _measured(result: Mapping[str, Any]) -> list[str]:
+    """Show BM25, the first measurement, which is the student before training, and the best."""
+    dev, step = result["dev"], result["best_step"]
+    best = next(line for line in dev if line["total"] == step)
+    shown = result["bm25"], dev[0]["ndcg"], best["ndcg"]
     rows = [
-        f"| {name} | {100 * first['ndcg'][name]:.1f} | {100 * best['ndcg'][name]:.1f} |"
+        f"| {' | '.join([name, *(f'{100 * ndcg[name]:.1f}' for ndcg in shown)])} |"
         for name in best["ndcg"]
     ]
     return [
@@ -126,8 +129,8 @@ def _measured(dev: Sequence[Mapping[str, Any]], best_step: int) -> list[str]:
         "",
         "nDCG@10 in percent on the queries that chose the checkpoint, candidates of BM25 reranked:",
         "",
-        f"| source | before training | after {best_step:,} steps |",
-        "|---|---|---|",
+        f"| source | BM25 | before training | after {step:,} steps |",
+        "|---|---|---|---|",
         *rows,
         "",
     ]
