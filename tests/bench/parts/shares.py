@@ -201,7 +201,8 @@ def section(  # noqa: PLR0913 - what is reported
         ),
         f"tokenization: {share(encode / call)} of a call; the goal is {share(GOAL_TOKENIZATION)} at most",
         (
-            f"matrix-rate floor: {flops / 1e9:,.0f} GFLOP of linear layers at the best rate, "
+            f"matrix-rate floor: {flops / 1e9:,.0f} GFLOP of linear layers, "
+            f"{flops / workload.tokens / 1e6:.1f} MFLOP per token, at the best rate, "
             f"{best / 1e9:,.0f} GFLOP/s: {milliseconds(floor)} ms; the forward pass takes "
             f"{forward / floor:.2f}x the floor, the goal is {GOAL_FLOOR}x at most"
         ),
