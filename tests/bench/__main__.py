@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
         "--model",
         choices=checkpoints.CONFIGS,
         default="turbo",
-        help="the shape for engine, cache and first-answer (turbo)",
+        help="the shape for all parts but shapes and peers (turbo)",
     )
     parser.add_argument(
         "--tokenizer", type=Path, default=TOKENIZER, metavar="PATH", help=f"({TOKENIZER})"

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,11 +20,15 @@ from rich.console import Console
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
+from jina_rerank.jina_bert.config import JinaBertConfig
 from jina_rerank.models import find
 from tests.bench import minilm
-from tests.bench.parts import cache, engine, first_answer, shapes
+from tests.bench.parts import PARTS, cache, engine, first_answer, scaling, shapes, shares, threads
 from tests.bench.report import Section
+from tests.bench.run import Run
 from tests.bench.startup import STEPS, FirstAnswer, ImportTime, first_answers
+
+from . import small
 
 PUBLISHED = {"tiny": 33_046_273, "turbo": 37_771_777, "base": 137_369_089}
 WORKLOAD = Workload(name="two", requests=(("a", ("b", "c")),), lengths=(30, 600))
@@ -336,3 +343,98 @@ def test_fresh_process_passes_every_step_to_its_answers() -> None:
     workload = Workload(name="one", requests=(("bread", ("yeast",)),), lengths=(5,))
     (answer,) = first_answers([("nano", "nano", workload)], rounds=1)
     assert [len(steps) for steps in answer.rounds] == [len(STEPS)]
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Run:
+    """A quick run on a checkpoint of a few thousand weights."""
+    small.write(tmp_path / "turbo")
+    return Run(
+        rounds=1,
+        quick=True,
+        model="turbo",
+        v1_tokenizer=small.tokenizer(),
+        directory=tmp_path,
+        say=lambda _: None,
+    )
+
+
+def test_every_part_is_described_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert [name for name in PARTS if f"| `{name}` |" not in page] == []
+
+
+def test_operations_belong_to_parts_by_their_names() -> None:
+    names = {
+        "aten::addmm": "linear layers",
+        "aten::mm": "linear layers",
+        "mkldnn::_linear_pointwise": "linear layers",
+        "quantized::linear_dynamic": "linear layers",
+        "aten::bmm": "attention",
+        "aten::_scaled_dot_product_flash_attention_for_cpu": "attention",
+        "aten::native_layer_norm": "norms and gating",
+        "aten::mul": "norms and gating",
+        "aten::embedding": "embedding",
+        "aten::flip": shares.MOVES,
+    }
+    assert {name: shares.part(name) for name in names} == names
+
+
+def test_rest_of_a_call_is_what_its_parts_leave() -> None:
+    measured = shares.Round(
+        call=1.0, encode=0.25, forward=0.5, profiled=0.75, operations={"aten::mm": 0.5}
+    )
+    found = shares.parts(measured)
+    assert (found[shares.TOKENIZATION], found["linear layers"]) == (0.25, 0.5)
+    assert found[shares.REST] == 0.25
+
+
+def test_floor_counts_the_linear_layers_of_the_published_shape() -> None:
+    config = JinaBertConfig.of(checkpoints.TURBO, "turbo")
+    token = shares.linear_flops(config, 2, 1) - shares.linear_flops(config, 1, 1)
+    assert token == 5 * 2 * 384 * (3 * 384 + 384 + 3 * 1536) + 2 * 384 * 2 * 384
+    assert shares.linear_flops(config, 0, 1) == 2 * 384 * (3 * 384 + 3 * 1536 + 1)
+
+
+def test_shares_of_a_call_make_a_whole(quick: Run) -> None:
+    section = shares.measure(quick)
+    (measured,) = section.values["rounds"]
+    assert sum(section.values["seconds"].values()) == pytest.approx(measured["call"])
+    assert "= a call, strings to scores" in rendered(section)
+    assert {one["name"] for one in section.values["products"]} == {
+        *("queries, keys, values", "attended", "gated", "output")
+    }
+
+
+def test_size_stands_beside_the_first_that_was_measured() -> None:
+    skipped = Result(name="many", contender="engine auto", skipped="no memory")
+    twice = Workload(name="twice", requests=(), lengths=(1260,))
+    measured = [(WORKLOAD, skipped), (WORKLOAD, result(sample(1.0))), (twice, result(sample(4.0)))]
+    shown = rendered(scaling.section("turbo", measured, measured[1:]))
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["two", "630", "skipped", "-", "-", "-"] in lines
+    assert ["twice", "1,260", "4.000", "315", "2.00x", "0"] in lines
+
+
+def test_halves_of_the_cores_are_all_of_them() -> None:
+    halves = threads.halves()
+    every = [core for cores in halves for core in cores]
+    assert every == (sorted(os.sched_getaffinity(0)) if halves else [])
+
+
+def test_process_started_while_confined_has_those_cores_alone() -> None:
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    code = "import os; print(os.sched_getaffinity(0))"
+    with threads.confined([core]):
+        done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)
+    assert done.stdout.decode().strip() == str({core})
+    assert os.sched_getaffinity(0) == before
+
+
+def test_two_processes_stand_beside_one_after_the_other() -> None:
+    measured = {threads.ALTERNATELY: [2.0], threads.TOGETHER: [1.0]}
+    section = threads.section("turbo", WORKLOAD, measured)
+    (line,) = [one for one in rendered(section).splitlines() if threads.TOGETHER in one]
+    assert line.split()[-3:] == ["1.000", "4.0", "2.00x"]
+    assert any(note.startswith(f"{threads.APART}: skipped") for note in section.notes)

@@ -103,6 +103,17 @@ def test_contender_in_float32_gives_the_scores_of_the_reference(
     peer.close()
 
 
+@pytest.mark.parametrize("name", [*PEERS, "reference"])
+def test_contender_without_tokenization_gives_its_own_scores(
+    checkpoint: Path, workload: Workload, name: str
+) -> None:
+    export.to_onnx(checkpoint)
+    peer = (PEERS | {"reference": torch_peers.Reference})[name](checkpoint)
+    alone = peer.forward(peer.encode(workload.requests))
+    assert alone == pytest.approx(peer.score(workload.requests), abs=1e-6)
+    peer.close()
+
+
 def test_lower_precision_moves_scores_a_little(
     checkpoint: Path, workload: Workload, expected: list[float]
 ) -> None:
@@ -205,6 +216,22 @@ def test_process_scores_as_the_contender_itself(
     assert measured.scores == pytest.approx(expected, abs=1e-6)
     assert worker.loaded.dtype == "float32"
     assert measured.seconds > 0
+
+
+def test_process_scores_token_ids_as_strings(checkpoint: Path, workload: Workload) -> None:
+    with Worker(REFERENCE, checkpoint) as worker:
+        whole, forward = map(worker.score, (workload, workloads.forward_only(workload)))
+    assert forward.scores == whole.scores
+
+
+def test_each_workload_is_followed_by_its_forward_where_asked() -> None:
+    shape = Shape(name="one", lengths=(40,))
+    several = [model("a"), model("b")]
+    together = command.groups(several, [FLOAT32], [shape], forward=True)
+    assert [[line.workload.name for line in lines] for lines in together] == [
+        ["one"] * 2,
+        ["one, forward only"] * 2,
+    ]
 
 
 def test_error_while_a_process_runs_ends_it(checkpoint: Path) -> None:
@@ -401,12 +428,13 @@ def test_benchmark_writes_figures_and_says_who_did_not_run(
     outcome = run(
         *("benchmark", "--model", str(checkpoint), "--length", "40", "--rounds", "1"),
         *("--contender", "engine-float32", "--contender", "engine-float16"),
-        *("--cost", "1.5", "--out", "found.json"),
+        *("--cost", "1.5", "--out", "found.json", "--forward"),
     )
     assert outcome.code == 0
     assert "engine float16 did not run: does not run on cpu" in outcome.out
     found = json.loads((tmp_path / "found.json").read_text())
-    measured, skipped = found["results"]
+    measured, skipped, forward, _ = found["results"]
+    assert forward["workload"] == f"{measured['workload']}, forward only"
     assert (found["kind"], measured["tokens"], measured["dtype"]) == ("benchmark", 40, "float32")
     assert measured["cost_per_million_documents"] > 0
     assert skipped["skipped"] == "does not run on cpu"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..report import Section
 from ..run import Run
-from . import cache, engine, first_answer, peers, shapes
+from . import cache, engine, first_answer, peers, runtimes, scaling, shapes, shares, threads
 
 
 def measure_server(run: Run) -> Section:
@@ -17,6 +17,10 @@ def measure_server(run: Run) -> Section:
 PARTS: dict[str, Callable[[Run], Section]] = {
     "first-answer": first_answer.measure,
     "engine": engine.measure,
+    "shares": shares.measure,
+    "scaling": scaling.measure,
+    "threads": threads.measure,
+    "runtimes": runtimes.measure,
     "shapes": shapes.measure,
     "cache": cache.measure,
     "peers": peers.measure,

@@ -22,7 +22,7 @@ from .figures import baseline, figures
 from .measure import Entrant, Result, compare
 from .models import Model, Models
 from .tables import show_claims, show_comparison
-from .workloads import Shape, Workload
+from .workloads import Shape, Workload, forward_only
 
 MOST = 8
 """Processes that are alive side by side: each holds a model."""
@@ -76,6 +76,13 @@ def benchmark(  # noqa: PLR0913 - the options, each by its name
             show_default=False,
         ),
     ] = [],  # noqa: B006
+    forward: Annotated[
+        bool,
+        typer.Option(
+            "--forward",
+            help="Also run each workload without tokenization: from token ids to scores.",
+        ),
+    ] = False,
     rounds: Annotated[
         int, typer.Option(metavar="N", min=1, help="Timed rounds; the median counts.")
     ] = 5,
@@ -126,7 +133,7 @@ def benchmark(  # noqa: PLR0913 - the options, each by its name
         made = Models(Path(folder), tokenizer=read, say=terminal.say)
         several = [made.get(name) for name in dict.fromkeys(model)]
         found["models"] = [described(one) for one in several]
-        for group in groups(several, who, shapes):
+        for group in groups(several, who, shapes, forward=forward):
             measured = run(group, device=device, rounds=rounds)
             found["results"] += show(group, measured, device=device, cost=cost)
             found["claims"] = published_beside(found)
@@ -190,15 +197,24 @@ def tokenizer_of(path: Path) -> Tokenizer:
 
 
 def groups(
-    several: Sequence[Model], who: Sequence[Contender], shapes: Sequence[Shape]
+    several: Sequence[Model],
+    who: Sequence[Contender],
+    shapes: Sequence[Shape],
+    *,
+    forward: bool = False,
 ) -> Iterator[list[Line]]:
-    """Yield what is measured side by side: a workload on all models, or on one after another."""
+    """Yield what is measured side by side: a workload on all models, or on one after another.
+
+    With `forward` each is followed by the same without tokenization.
+    """
     for shape in shapes:
         per_model = [[line(model, contender, shape) for contender in who] for model in several]
         if len(several) * len(who) <= MOST:
-            yield [one for lines in per_model for one in lines]
-        else:
-            yield from per_model
+            per_model = [[one for lines in per_model for one in lines]]
+        for lines in per_model:
+            yield lines
+            if forward:
+                yield [replace(one, workload=forward_only(one.workload)) for one in lines]
 
 
 def line(model: Model, contender: Contender, shape: Shape) -> Line:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from jina_rerank.types import Request
 
@@ -25,10 +25,16 @@ UNSORTED = 64
 
 
 class Scorer(Protocol):
-    """A loaded model: from strings to scores in [0, 1]."""
+    """A loaded model: from strings to scores in [0, 1], also in two steps."""
 
     def score(self, requests: Sequence[Request]) -> list[float]:
         """Return one score per document, request after request, in input order."""
+
+    def encode(self, requests: Sequence[Request]) -> Any:
+        """Return the token ids of each pair, in whatever form `forward` takes them."""
+
+    def forward(self, encoded: Any) -> list[float]:
+        """Return what `score` returns for what was encoded."""
 
     def close(self) -> None:
         """Free the model."""

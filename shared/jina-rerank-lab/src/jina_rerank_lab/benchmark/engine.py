@@ -2,9 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
-import jina_rerank.backends.local  # noqa: F401 - what loading takes is then the model's alone
+import torch
+
 from jina_rerank import Reranker
+
+# Imported here, it is not in what loading takes, which is then the model's alone.
+from jina_rerank.backends.local import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, LocalBackend
+from jina_rerank.checkpoint import Scorer
+from jina_rerank.jina_bert.batching import batches
+from jina_rerank.jina_bert.tokenizer import Pair
 from jina_rerank.types import Request
 
 
@@ -41,6 +49,33 @@ class Engine:
             for ranking in rankings
             for item in sorted(ranking, key=lambda item: item.index)
         ]
+
+    def encode(self, requests: Sequence[Request]) -> list[Pair]:
+        """Return the token ids of each pair."""
+        encode, fit = self.scorer.tokenizer.encode, self.scorer.fit
+        return [
+            pair
+            for query, texts in requests
+            for query_ids in encode([query])
+            for ids in encode(texts)
+            for pair in fit.pairs(query_ids, ids)
+        ]
+
+    def forward(self, encoded: Sequence[Pair]) -> list[float]:
+        """Return the sigmoid of each pair's logit, in the batches that `Reranker` makes."""
+        found = torch.empty(len(encoded))
+        lengths = [len(pair.ids) for pair in encoded]
+        budget = BATCH_TOKENS.get(self.scorer.device.type, BATCH_TOKENS_ELSEWHERE)
+        for places in batches(lengths, budget, padded=self.scorer.padded):
+            found[places] = self.scorer.logits([encoded[at] for at in places]).float()
+        scores: list[float] = torch.sigmoid(found).tolist()
+        return scores
+
+    @property
+    def scorer(self) -> Scorer:
+        """The loaded model behind `Reranker`."""
+        backend = cast("LocalBackend", self.reranker._backend)  # noqa: SLF001 - it has no public name
+        return backend._loaded()  # noqa: SLF001
 
     def close(self) -> None:
         """Free the model."""

@@ -41,14 +41,21 @@ class PaddedPeer(ABC):
 
     def score(self, requests: Sequence[Request]) -> list[float]:
         """Return the sigmoid of each document's logit."""
-        encodings = self.tokenizer.encode_batch(list(pairs(requests)))
-        order = list(range(len(encodings)))
+        return self.forward(self.encode(requests))
+
+    def encode(self, requests: Sequence[Request]) -> list[Encoding]:
+        """Return the tokens of each pair."""
+        return self.tokenizer.encode_batch(list(pairs(requests)))
+
+    def forward(self, encoded: Sequence[Encoding]) -> list[float]:
+        """Return the sigmoid of each pair's logit."""
+        order = list(range(len(encoded)))
         if self.by_length:
-            order.sort(key=lambda at: len(encodings[at].ids))
-        found = np.empty(len(encodings), np.float64)
+            order.sort(key=lambda at: len(encoded[at].ids))
+        found = np.empty(len(encoded), np.float64)
         for start in range(0, len(order), self.batch):
             places = order[start : start + self.batch]
-            found[places] = self.logits(*padded([encodings[at] for at in places]))
+            found[places] = self.logits(*padded([encoded[at] for at in places]))
         scores: list[float] = (1 / (1 + np.exp(-found))).tolist()
         return scores
 

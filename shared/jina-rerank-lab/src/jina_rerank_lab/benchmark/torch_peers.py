@@ -4,13 +4,13 @@ import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from jina_rerank.jina_bert.config import is_jina_bert
 from jina_rerank.types import Request
@@ -21,6 +21,9 @@ from .peer import CONTEXT, Ids, PaddedPeer
 from .workloads import pairs
 
 CROSS_ENCODER_BATCH = 32  # its default
+
+Batches: TypeAlias = list[tuple[list[int], dict[str, Any]]]
+"""The places of pairs that are padded together, and what the model takes for them."""
 
 
 class Reference:
@@ -50,9 +53,16 @@ class Reference:
 
     def score(self, requests: Sequence[Request]) -> list[float]:
         """Return the sigmoid of each document's logit."""
-        encodings = self.tokenizer.encode_batch(list(pairs(requests)))
-        ids = [encoding.ids for encoding in encodings]
-        types = [encoding.type_ids for encoding in encodings]
+        return self.forward(self.encode(requests))
+
+    def encode(self, requests: Sequence[Request]) -> list[Encoding]:
+        """Return the tokens of each pair."""
+        return self.tokenizer.encode_batch(list(pairs(requests)))
+
+    def forward(self, encoded: Sequence[Encoding]) -> list[float]:
+        """Return the sigmoid of each pair's logit."""
+        ids = [encoding.ids for encoding in encoded]
+        types = [encoding.type_ids for encoding in encoded]
         logits = reference.logits(self.state, self.config, ids, types, batch_size=self.batch)
         scores: list[float] = torch.sigmoid(logits.float()).tolist()
         return scores
@@ -119,6 +129,26 @@ class SentenceTransformers:
             activation_fn=torch.nn.Sigmoid(),
             show_progress_bar=False,
         ).tolist()
+        return scores
+
+    def encode(self, requests: Sequence[Request]) -> Batches:
+        """Return padded batches by falling length, as its own `predict` makes them."""
+        texts = list(pairs(requests))
+        order = sorted(range(len(texts)), key=lambda at: -sum(map(len, texts[at])))
+        batches = [order[at : at + self.batch] for at in range(0, len(order), self.batch)]
+        return [(batch, self.model.preprocess([texts[at] for at in batch])) for batch in batches]
+
+    @torch.inference_mode()
+    def forward(self, encoded: Batches) -> list[float]:
+        """Return the sigmoid of each pair's logit."""
+        found = torch.empty(sum(len(places) for places, _ in encoded))
+        for places, inputs in encoded:
+            placed = {
+                name: value.to(self.model.device) if isinstance(value, torch.Tensor) else value
+                for name, value in inputs.items()
+            }
+            found[places] = torch.sigmoid(self.model(placed)["scores"]).flatten().cpu()
+        scores: list[float] = found.tolist()
         return scores
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,7 +26,7 @@ WARM_UP = (("warm up", ("A short text that touches every weight.",)),)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One call: seconds from strings to scores, and the peak in bytes above the loaded model.
+    """One call: seconds to its scores, and the peak in bytes above the loaded model.
 
     `exact` is false where the kernel cannot reset its high-water mark; the true peak may then be
     higher than `peak`. On a GPU the peak is that of its memory, as torch's allocator counts it.
@@ -93,7 +94,7 @@ class Worker:
 
     def score(self, workload: Workload) -> Sample:
         """Run one call."""
-        self._pipe.send(workload.requests)
+        self._pipe.send((workload.requests, workload.forward_only))
         measured: Sample = self._pipe.recv()
         return measured
 
@@ -124,10 +125,10 @@ def serve(
     )
     while True:
         try:
-            requests = pipe.recv()
+            requests, forward_only = pipe.recv()
         except EOFError:
             break
-        pipe.send(sample(scorer, requests, device))
+        pipe.send(sample(scorer, requests, device, forward_only=forward_only))
     scorer.close()
 
 
@@ -139,13 +140,18 @@ def touch_torch() -> None:
         functional.layer_norm(functional.gelu(functional.linear(x, x[0, 0])), (64,))
 
 
-def sample(scorer: Scorer, requests: Sequence[Request], device: str) -> Sample:
-    """Time one call and watch its memory."""
+def sample(
+    scorer: Scorer, requests: Sequence[Request], device: str, *, forward_only: bool = False
+) -> Sample:
+    """Time one call and watch its memory; with `forward_only` texts are tokenized before."""
+    call = partial(scorer.score, requests)
+    if forward_only:
+        call = partial(scorer.forward, scorer.encode(requests))
     gc.collect()
     before = memory.held(device)
     exact = memory.forget_peak(device)
     began = time.perf_counter()
-    scores = scorer.score(requests)
+    scores = call()
     seconds = time.perf_counter() - began
     peak = memory.most(device) - before
     return Sample(seconds=seconds, peak=peak, exact=exact, scores=scores)

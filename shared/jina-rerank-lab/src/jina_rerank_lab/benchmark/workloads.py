@@ -5,7 +5,7 @@ Lengths are what the model reads for a pair: query, document and special tokens.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
@@ -45,12 +45,14 @@ class Workload:
         requests: Each query with its documents; all of them are one call.
         lengths: Tokens of each pair, request after request.
         calls: How often a round runs it.
+        forward_only: Texts are tokenized before the clock starts.
     """
 
     name: str
     requests: tuple[Request, ...]
     lengths: tuple[int, ...]
     calls: int = 1
+    forward_only: bool = False
 
     @property
     def tokens(self) -> int:
@@ -125,6 +127,11 @@ def build(
     requests = tuple((query, tuple(islice(texts, each))) for query in queries)
     check(tokenizer, requests, shape.lengths)
     return Workload(name=shape.name, requests=requests, lengths=shape.lengths, calls=shape.calls)
+
+
+def forward_only(workload: Workload) -> Workload:
+    """Return the workload without tokenization."""
+    return replace(workload, name=f"{workload.name}, forward only", forward_only=True)
 
 
 def pairs(requests: Sequence[Request]) -> Iterator[tuple[str, str]]:
