@@ -125,14 +125,14 @@ def test_reranking_bm25_raises_hit_rate_and_mrr(
     assert after.mrr > before.mrr, (before, after)
 
 
-def test_reranking_embeddings_keeps_hit_rate_and_most_of_mrr(
+def test_reranking_embeddings_keeps_hit_rate_and_mrr(
     collection: Collection, by_meaning: BaseRetriever, compressor: JinaRerank
 ) -> None:
     before = quality(collection, by_meaning)
     after = quality(collection, reranked(compressor, by_meaning))
     assert after.hit_rate >= before.hit_rate - 0.02, (before, after)
     # The embedding model was trained on Natural Questions, where these questions are from.
-    assert after.mrr >= before.mrr - 0.04, (before, after)
+    assert after.mrr >= before.mrr - 0.02, (before, after)
 
 
 def test_reranking_both_keeps_hit_rate_and_mrr(
@@ -151,8 +151,8 @@ def test_reranking_both_keeps_hit_rate_and_mrr(
 @pytest.mark.parametrize(
     "text",
     [
-        "when was the last time astros was in the world series",
-        "the cuban revolt against spain was led by",
+        "when did american idol end the first time",
+        "who discovered one of the first taxonomic classification schemes",
         "who wrote knock knock knocking on heavens door",
         "where does some like it hot take place",
         "who is the girl that played darlene in roseanne",

@@ -127,8 +127,8 @@ def test_reranking_embedding_search_keeps_what_it_found(
     assert reranked.hit_rate > keywords.hit_rate
     assert reranked.mrr > keywords.mrr
     assert reranked.hit_rate >= plain.hit_rate - 0.02
-    # The embedding model was trained on such questions, nano was not: it costs three points here.
-    assert reranked.mrr >= plain.mrr - 0.04
+    # The embedding model was trained on Natural Questions, where these questions are from.
+    assert reranked.mrr >= plain.mrr - 0.02
 
 
 @pytest.mark.parametrize("question", NAMED)

@@ -12,9 +12,9 @@ import struct
 from typing import Any
 
 PACKAGE = importlib.resources.files("jina_rerank_nano")
-PARAMETERS = 14_784_769
-WEIGHTS = "97450aab76572a2a5e55e7d016f3090f5a50a39bdd13952cb153bb010069c643"
-TOKENIZER = "0cb9cfedc4919bbbdf58190778b7b496be279e6993943e8c8ad44da227fa981e"
+PARAMETERS = 15_604_225
+WEIGHTS = "d16ea27ab53d226fe64bd8513cd286ccd668f6688f5391d3d68c041160ba4c59"
+TOKENIZER = "0c46b01654f90dd87e6eeed68ca91b41ffb80b00216aaf1213a2fd15c827678c"
 
 
 def header() -> dict[str, Any]:

@@ -31,7 +31,7 @@ BLOCKS = {
     for page in PAGES
 }
 SESSIONS = {page: found for page, found in BLOCKS.items() if found}
-SCORE = re.compile(r"\d\\\.\d{4,}")
+SCORE = re.compile(r"\d\\\.\d{4,}(?:e\\-\d\d)?")
 """A score in a text that is escaped for a regular expression."""
 
 TOLERANCE = 0.02
@@ -115,7 +115,7 @@ def pattern(shown: str) -> str:
     text = "\n".join(".*" if line.strip() in {r"\.\.\.", "…"} else line for line in lines)
     text = re.sub(r"(\\ )+\\\.\\\.\\\.$", ".*", text, flags=re.MULTILINE)
     text = re.sub(r"\d+\\\.\d\\ s\b", r"[\\d.]+ s", text)
-    return SCORE.sub(r"(\\d[.]\\d+)", text)
+    return SCORE.sub(r"(\\d[.]\\d+(?:e-\\d\\d)?)", text)
 
 
 def agrees(printed: str, shown: str) -> bool:

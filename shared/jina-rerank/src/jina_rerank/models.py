@@ -85,11 +85,11 @@ MODELS: tuple[ModelInfo, ...] = (
         name="nano",
         alias="nano",
         package="jina_rerank_nano",
-        parameters=14_784_769,
+        parameters=15_604_225,
         context=8192,
         licence="Apache-2.0",
         backends=("local",),
-        note="English, 4 layers; built in; this project's own, not a Jina AI release",
+        note="English, 6 layers; built in; this project's own, not a Jina AI release",
     ),
     ModelInfo(
         name="jina-reranker-v2-base-multilingual",
