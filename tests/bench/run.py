@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jina_rerank_lab.benchmark import checkpoints, wordpiece
-from jina_rerank_lab.benchmark.workloads import vocabulary_words
+from jina_rerank_lab.benchmark.workloads import (
+    FEW_PASSAGES,
+    PASSAGES,
+    Shape,
+    Workload,
+    build,
+    vocabulary_words,
+)
 from tokenizers import Tokenizer
 
 from . import minilm
@@ -30,6 +37,15 @@ class Run:
     v1_tokenizer: Tokenizer
     directory: Path
     say: Callable[[str], None]
+
+    @property
+    def passages(self) -> Shape:
+        """The passages that most parts measure with: 100, or few in a quick run."""
+        return FEW_PASSAGES if self.quick else PASSAGES
+
+    def workload(self, model: str) -> Workload:
+        """Return these passages, in tokens of a model."""
+        return build(self.passages, self.tokenizer(model))
 
     def tokenizer(self, model: str) -> Tokenizer:
         """Return a model's tokenizer; a WordPiece one has the words of the other."""

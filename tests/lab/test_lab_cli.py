@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import pytest
 import typer
@@ -15,7 +15,19 @@ from jina_rerank.lines import InputError
 
 from .conftest import Make, Run
 
+Done = subprocess.CompletedProcess[bytes]
 PROGRAM = [sys.executable, "-c", "import sys, jina_rerank_lab.cli as c; sys.exit(c.main())"]
+
+
+def evaluated(data: Path, cache: Path, stdout: int | IO[str], **more: str) -> Done:
+    """Evaluate a collection in a process of its own."""
+    return subprocess.run(
+        [*PROGRAM, "evaluate", "--data", str(data), "--reranker", "none"],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), **more},
+        check=False,
+    )
 
 
 def test_help_names_every_command_and_loads_none_of_them() -> None:
@@ -126,13 +138,7 @@ def test_command_with_arguments_keeps_them(run: Run, monkeypatch: pytest.MonkeyP
 def test_reader_that_goes_away_ends_the_program_quietly(make: Make, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        [*PROGRAM, "evaluate", "--data", str(make()), "--reranker", "none"],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
-        check=False,
-    )
+    done = evaluated(make(), tmp_path, writer)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
 
@@ -144,22 +150,12 @@ def test_closed_streams_are_no_error(run: Run, make: Make, monkeypatch: pytest.M
 
 def test_full_disk_is_one_line_and_3(make: Make, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*PROGRAM, "evaluate", "--data", str(make()), "--reranker", "none"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
-            check=False,
-        )
+        done = evaluated(make(), tmp_path, full)
     said = b"jina-rerank-lab: the system refused: [Errno 28] No space left on device\n"
     assert (done.returncode, done.stderr) == (3, said)
 
 
 def test_pipe_gets_utf8_whatever_the_locale(make: Make, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "evaluate", "--data", str(make("日本語")), "--reranker", "none"],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"},
-        check=True,
-    )
+    done = evaluated(make("日本語"), tmp_path, subprocess.PIPE, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
     assert done.stdout.decode().splitlines()[1] == "日本語\t2\t100.0"

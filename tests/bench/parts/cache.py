@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from random import Random
 
-from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.contenders import AUTO, CACHED, CACHED_SCORES
-from jina_rerank_lab.benchmark.summary import largest_difference, noisy
+from jina_rerank_lab.benchmark.summary import largest_difference, varied
 from jina_rerank_lab.benchmark.tables import milliseconds, times
 from jina_rerank_lab.benchmark.worker import Loaded, Sample, Worker
 from jina_rerank_lab.benchmark.workloads import Workload
@@ -41,8 +40,7 @@ class Round:
 
 def measure(run: Run) -> Section:
     """Run rounds, each with queries that the cache has not seen; the first warms up."""
-    shape = workloads.FEW_PASSAGES if run.quick else workloads.PASSAGES
-    workload = workloads.build(shape, run.tokenizer(run.model))
+    workload = run.workload(run.model)
     directory = run.checkpoint(run.model)
     with Worker(AUTO, directory) as plain, Worker(CACHED, directory) as cached:
         rounds = []
@@ -124,9 +122,7 @@ def section(
         ),
     ]
     for call in ("plain", "misses", "half"):
-        if noisy(seconds(rounds, call)):
-            span = f"{min(seconds(rounds, call)):.2f} to {max(seconds(rounds, call)):.2f} s"
-            notes.append(f"{CALLS[call]}: varied, {span}: a busy machine?")
+        notes += varied(f"{CALLS[call]}:", seconds(rounds, call))
     return Section(
         tables={title: lines},
         notes=tuple(notes),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from importlib.resources import files
 
 from jina_rerank_lab.benchmark import workloads
-from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.summary import varied
 from jina_rerank_lab.benchmark.tables import milliseconds
 from tokenizers import Tokenizer
 
@@ -65,10 +65,8 @@ def section(imported: ImportTime, answers: list[FirstAnswer]) -> Section:
         ),
     ]
     for answer in answers:
-        totals_seen = [sum(steps[:ANSWERED]) for steps in answer.rounds]
-        if noisy(totals_seen):
-            span = f"{min(totals_seen):.2f} to {max(totals_seen):.2f} s"
-            notes.append(f"{answer.model}: the first answer varied, {span}: a busy machine?")
+        seen = [sum(steps[:ANSWERED]) for steps in answer.rounds]
+        notes += varied(f"{answer.model}: the first answer", seen)
     return Section(
         tables={title: lines},
         notes=tuple(notes),

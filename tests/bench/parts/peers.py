@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.contenders import CROSS_ENCODER, FLOAT32
 from jina_rerank_lab.benchmark.measure import Entrant, compare
 from jina_rerank_lab.benchmark.torch_peers import CROSS_ENCODER_BATCH
@@ -18,8 +17,7 @@ LIBRARIES = ("sentence-transformers", "transformers")
 
 def measure(run: Run) -> Section:
     """Compare on passages, both in float32; the peer is what the engine is compared with."""
-    shape = workloads.FEW_PASSAGES if run.quick else workloads.PASSAGES
-    workload = workloads.build(shape, run.tokenizer(PEER_MODEL))
+    workload = run.workload(PEER_MODEL)
     directory = run.checkpoint(PEER_MODEL)
     entrants = [
         Entrant(name=who.name, contender=who, directory=directory, workload=workload)

@@ -23,8 +23,7 @@ COMPILED = find("reference compiled")
 
 def measure(run: Run) -> Section:
     """Compare from strings to scores, then from token ids to scores."""
-    shape = workloads.FEW_PASSAGES if run.quick else workloads.PASSAGES
-    whole = workloads.build(shape, run.tokenizer(run.model))
+    whole = run.workload(run.model)
     comparisons = []
     for workload in (whole, workloads.forward_only(whole)):
         entrants = [

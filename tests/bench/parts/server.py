@@ -13,7 +13,7 @@ from typing import Any
 
 from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.measure import rotated
-from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.summary import varied
 from jina_rerank_lab.benchmark.tables import NOTHING, megabytes, times
 from jina_rerank_lab.benchmark.workloads import Shape, log_normal
 from rich.table import Table
@@ -230,9 +230,7 @@ def section(
         f"clients: one process, at most {busiest:.1%} of a core; memory: at most, and its growth",
     ]
     for name in rounds[0].seconds:
-        took = [one.seconds[name] for one in rounds]
-        if noisy(took):
-            notes.append(f"{name}: varied, {min(took):.2f} to {max(took):.2f} s: a busy machine?")
+        notes += varied(f"{name}:", [one.seconds[name] for one in rounds])
     return Section(
         tables={
             f"Served and not, {plan.model} shape, dtype auto": equal_table(equal, rounds),

@@ -39,11 +39,10 @@ Measured = Mapping[str, Mapping[str, Footprint]]
 
 def measure(run: Run) -> Section:
     """Run every shape in every type on the same words, at equal token counts."""
-    shape = workloads.FEW_PASSAGES if run.quick else workloads.PASSAGES
     tokenizers = {model: run.tokenizer(model) for model in MODELS}
     words = vocabulary_words(tokenizers["base"])
     texts = {
-        model: workloads.build(shape, tokenizer, words=words)
+        model: workloads.build(run.passages, tokenizer, words=words)
         for model, tokenizer in tokenizers.items()
     }
     keys = [(contender, model) for contender in TYPES for model in MODELS]

@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import torch
-from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.claims import share
 from jina_rerank_lab.benchmark.engine import Engine
-from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.summary import varied
 from jina_rerank_lab.benchmark.tables import milliseconds
 from jina_rerank_lab.benchmark.workloads import Workload
 from torch.nn import functional
@@ -68,8 +67,7 @@ class Product:
 
 def measure(run: Run) -> Section:
     """Run rounds of a call as it is, in two steps, and profiled; then the products alone."""
-    shape = workloads.FEW_PASSAGES if run.quick else workloads.PASSAGES
-    workload = workloads.build(shape, run.tokenizer(run.model))
+    workload = run.workload(run.model)
     directory = run.checkpoint(run.model)
     config = JinaBertConfig.of(read_config(directory / "config.json"), run.model)
     engine = Engine(directory, dtype="auto")
@@ -207,9 +205,7 @@ def section(  # noqa: PLR0913 - what is reported
             f"{forward / floor:.2f}x the floor, the goal is {GOAL_FLOOR}x at most"
         ),
     ]
-    calls = [one.call for one in rounds]
-    if noisy(calls):
-        notes.append(f"a call varied, {min(calls):.2f} to {max(calls):.2f} s: a busy machine?")
+    notes += varied("a call", [one.call for one in rounds])
     return Section(
         tables={title: lines, "The model's own matrices, best rate of each": matrices},
         notes=tuple(notes),

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from jina_rerank_lab.benchmark import workloads
 from jina_rerank_lab.benchmark.contenders import AUTO
-from jina_rerank_lab.benchmark.summary import noisy
+from jina_rerank_lab.benchmark.summary import varied
 from jina_rerank_lab.benchmark.tables import times
 from jina_rerank_lab.benchmark.worker import Worker
 from jina_rerank_lab.benchmark.workloads import Workload
@@ -36,8 +35,7 @@ class Pair:
 
 def measure(run: Run) -> Section:
     """Let two processes score the workload, each a whole one, in every arrangement, in turns."""
-    shape = workloads.FEW_PASSAGES if run.quick else workloads.PASSAGES
-    workload = workloads.build(shape, run.tokenizer(run.model))
+    workload = run.workload(run.model)
     seconds: dict[str, list[float]] = {}
     with ExitStack() as stack:
         arranged = pairs(run, stack)
@@ -112,9 +110,7 @@ def section(model: str, workload: Workload, seconds: Mapping[str, Sequence[float
     if APART not in seconds:
         notes.append(f"{APART}: skipped: there is one core, or this system confines no process")
     for name, every in seconds.items():
-        if noisy(every):
-            span = f"{min(every):.2f} to {max(every):.2f} s"
-            notes.append(f"{name}: varied, {span}: a busy machine?")
+        notes += varied(f"{name}:", every)
     return Section(
         tables={title: lines},
         notes=tuple(notes),

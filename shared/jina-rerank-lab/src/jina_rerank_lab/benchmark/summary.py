@@ -62,16 +62,15 @@ def warnings(where: str, results: Sequence[Result]) -> Iterator[str]:
         if result.skipped:
             yield f"{where}: {result.name} skipped: {result.skipped}"
             continue
-        if noisy(result.timed):
-            span = f"{min(result.timed):.2f} to {max(result.timed):.2f} s"
-            yield f"{where}: {result.name} varied, {span}: a busy machine?"
+        yield from varied(f"{where}: {result.name}", result.timed)
         if not all(sample.exact for sample in result.samples):
             yield f"{where}: the peak of {result.name} is a lower bound"
 
 
-def noisy(seconds: Sequence[float]) -> bool:
-    """Tell whether rounds differ so much that something else was running."""
-    return max(seconds) > NOISY * min(seconds)
+def varied(what: str, seconds: Sequence[float]) -> Iterator[str]:
+    """Say that rounds differ so much that something else may have been running, if they do."""
+    if max(seconds) > NOISY * min(seconds):
+        yield f"{what} varied, {min(seconds):.2f} to {max(seconds):.2f} s: a busy machine?"
 
 
 def chosen_types(results: Iterable[Result]) -> Iterator[str]:

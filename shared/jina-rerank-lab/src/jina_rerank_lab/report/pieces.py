@@ -1,11 +1,12 @@
 """What several sections are made of: whose numbers these are, and what is not there."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .. import published
 from ..published import Published
 from . import gather
+from .drawing import Chart, to_html
 from .gather import Result
 from .markup import Html, command, element, join, table
 
@@ -14,6 +15,33 @@ PUBLISHED = element("span", "published by Jina AI", class_="badge published")
 NOTHING = "-"
 UNMEASURED = "not in these results: why, and what measures it"
 OTHERS = "What stands in a row completes the command."
+
+
+def illustrated(
+    results: Sequence[Result],
+    tables: Callable[[Result], list[Html]],
+    chart: Callable[[Result, int], Chart],
+    *,
+    how: str,
+) -> tuple[list[Html], list[Chart]]:
+    """Show tables and a chart of each result.
+
+    Args:
+        results: The results of one kind.
+        tables: What shows the numbers of one.
+        chart: What draws them, with its number among the results, from 1.
+        how: The command that measures, where there are none.
+
+    Returns:
+        What the page shows, and the charts.
+    """
+    drawn = [chart(result, number) for number, result in enumerate(results, 1)]
+    parts = [
+        part
+        for result, its in zip(results, drawn, strict=True)
+        for part in (*tables(result), to_html(its))
+    ]
+    return parts or [absent(how)], drawn
 
 
 def as_published(

@@ -8,23 +8,17 @@ from ..evaluation.summary import MEAN
 from ..evaluation.tables import MARK, SIGNIFICANT, cell, hundredths
 from ..terminal import PROGRAM
 from . import charts, gather
-from .drawing import Chart, to_html
+from .drawing import Chart
 from .gather import Result, Results
 from .markup import Html, element, table
-from .pieces import MEASURED, absent, as_published, interval, labelled
+from .pieces import MEASURED, as_published, illustrated, interval, labelled
 
 EVALUATE = f"{PROGRAM} evaluate --data scifact nfcorpus fiqa --out results --reranker"
 
 
 def quality(found: Results) -> tuple[list[Html], list[Chart]]:
     """Show what evaluations measured, and BEIR as it was published."""
-    parts, drawn = [], []
-    for number, result in enumerate(found.evaluations, 1):
-        chart = quality_chart(result, number)
-        drawn.append(chart)
-        parts += [*evaluation(result), to_html(chart)]
-    if not found.evaluations:
-        parts.append(absent(f"{EVALUATE} nano"))
+    parts, drawn = illustrated(found.evaluations, evaluation, quality_chart, how=f"{EVALUATE} nano")
     here = {
         name: hundredths(row["value"])
         for result in found.evaluations

@@ -6,23 +6,17 @@ from .. import published
 from ..rag import summary
 from ..terminal import PROGRAM, count
 from . import charts, gather
-from .drawing import Chart, to_html
+from .drawing import Chart
 from .gather import Result, Results
 from .markup import Html, command, element, join, table
-from .pieces import MEASURED, absent, as_published, interval, labelled
+from .pieces import MEASURED, as_published, illustrated, interval, labelled
 
 RAG = f"{PROGRAM} rag --data rag_dataset.json --embedder announcement --out rag.json --reranker"
 
 
 def rag(found: Results) -> tuple[list[Html], list[Chart]]:
     """Show what RAG benchmarks measured, and the announcement's."""
-    parts, drawn = [], []
-    for number, result in enumerate(found.rags, 1):
-        chart = rag_chart(result, number)
-        drawn.append(chart)
-        parts += [*rag_tables(result), to_html(chart)]
-    if not found.rags:
-        parts.append(absent(f"{RAG} nano"))
+    parts, drawn = illustrated(found.rags, rag_tables, rag_chart, how=f"{RAG} nano")
     here = {
         name: f"{row['hit_rate']['value']:.4f} / {row['mrr']['value']:.4f}"
         for result in found.rags
