@@ -434,6 +434,35 @@ def test_export_makes_a_directory_that_reranks(tmp_path: Path, bert: Path, run: 
     assert run("export", "out", "model", "--force", "--last").code == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "pairs"),
+        ({"query": "body"}, "pairs (body)"),
+        ({"make": ["half", "span"]}, "pairs (half, span)"),
+    ],
+)
+def test_card_tells_apart_what_is_made_of_a_file(
+    tmp_path: Path, bert: Path, run: Run, options: dict[str, Any], name: str
+) -> None:
+    rows = [
+        {
+            "query": f"which is {i}",
+            "body": f"what of {i} here",
+            "positive": f"This is {i}.",
+            "text": f"This here is the sea {i}. That there is mars {i}.",
+        }
+        for i in range(60)
+    ]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    data = {"files": [{"path": "pairs.jsonl", **options}]}
+    recipe = write_recipe(tmp_path / "small.toml", student=scratch(bert), data=data)
+    ended = run("distill", recipe, "--output", "out")
+    assert ended.code == 0, ended.err
+    (file,) = results.read(Path("out", "result.json"), "distillation")["files"]
+    assert file["name"] == name
+
+
 def test_card_tells_data_licences_metrics_recipe_and_command(
     tmp_path: Path, bert: Path, run: Run
 ) -> None:

@@ -10,7 +10,7 @@ from ..atomic import written
 from .guard import RUN
 from .log import Log
 from .pairs import short_name
-from .recipe import Recipe
+from .recipe import QUERY, FilePart, Recipe
 
 CARD = "README.md"
 """The name under which the hub shows a card."""
@@ -54,7 +54,7 @@ def summary(recipe: Recipe, recipe_text: str, run: Mapping[str, Any], log: Log) 
     lines = log.read()
     files = [
         {
-            "name": short_name(part.path),
+            "name": _named(part),
             "licence": part.licence,
             "weight": part.weight,
             "queries": queries,
@@ -76,6 +76,13 @@ def summary(recipe: Recipe, recipe_text: str, run: Mapping[str, Any], log: Log) 
         "dev": [line for line in lines if line["kind"] == "dev"],
         **{name: value for name, value in run.items() if name not in {"queries", "dropped"}},
     }
+
+
+def _named(part: FilePart) -> str:
+    """Name a file, and what its queries are if not what it states: it may be there twice."""
+    if part.make:
+        return f"{short_name(part.path)} ({', '.join(part.make)})"
+    return short_name(part.path) + (f" ({part.query})" if part.query != QUERY else "")
 
 
 def text(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ from jina_rerank.jina_bert.config import JinaBertConfig
 from . import tables
 
 STARTS = ("warm", "layers", "scratch")
+QUERY = "query"
+"""The key of the query in a line, unless a file says otherwise."""
+
 QUERIES = ("title", "first", "span", "half")
 STAGES = ("features", "ranking")
 SIZES = ("hidden_size", "num_attention_heads", "intermediate_size")
@@ -141,7 +144,7 @@ class FilePart:
     cap: int | None = None
     licence: str = "not stated"
     max_words: int | None = None
-    query: str = "query"
+    query: str = QUERY
     title: bool = False
     make: tuple[str, ...] = ()
     text: str = "text"
